@@ -1,0 +1,1 @@
+//! The Payment HTTP authentication scheme: challenge, credential, receipt, problems, and the protocol for the gate.

@@ -1,0 +1,1 @@
+//! The MPP method evm: charge.

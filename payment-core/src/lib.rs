@@ -1,0 +1,66 @@
+//! The vocabulary of payments, and the [`Gate`]: the one place that knows the order of steps.
+//!
+//! This crate knows no web framework, no chain and no network. Protocols (x402, MPP) implement
+//! [`PaymentProtocol`]; framework crates read a [`RequestHead`], call [`RouteGate::admit`] and
+//! run the [`Job`] they get.
+//!
+//! The rules that hold here, whatever stands on either side:
+//!
+//! - claim → bind to this route's price → check locally → reserve → verify outside → serve →
+//!   settle → stamp: this order is [`Job::run`] and exists nowhere else.
+//! - Nothing the buyer sent decides anything before it is bound to our own offer.
+//! - One credential is settled at most once and delivered at most once, on all routes.
+//! - A settlement once begun finishes, whatever the client does.
+
+mod account;
+mod ask;
+mod cache;
+mod clock;
+mod denied;
+mod detach;
+mod future;
+mod gate;
+mod inflight;
+mod job;
+mod json;
+mod limits;
+mod memory;
+mod money;
+mod network;
+mod paid;
+mod problem;
+mod protocol;
+mod replay;
+mod reply;
+mod request;
+mod route;
+mod secret;
+mod units;
+
+pub use account::{Account, Asset};
+pub use ask::Ask;
+pub use cache::{merge_private, merge_vary};
+#[cfg(feature = "testing")]
+pub use clock::ManualClock;
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use denied::{Denied, Fault, Pending, Refusal};
+pub use detach::Spawn;
+pub use future::{BoxFuture, Soon};
+pub use gate::{Admission, ConfigError, Gate, GateBuilder, RouteGate};
+pub use job::{HoldError, Job, Outcome, Served};
+pub use json::{JsonLimits, StrictJsonError, strict_json};
+pub use limits::Limits;
+pub use memory::MemoryReplayGuard;
+pub use money::{Inexact, Money, MoneyError, Price};
+pub use network::{Network, NetworkError};
+pub use paid::Paid;
+pub use problem::Problem;
+pub use protocol::{Challenge, Claim, Offering, Payment, PaymentProtocol, ProtocolName, Receipt};
+pub use replay::{
+    ReplayGuard, ReplayKey, Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket,
+};
+pub use reply::Reply;
+pub use request::RequestHead;
+pub use route::{Route, Timing};
+pub use secret::Secret;
+pub use units::{Units, UnitsError};

@@ -1,0 +1,40 @@
+/// What a decision may look at: the head of the request, read once before the first await.
+pub trait RequestHead {
+    /// The method in upper case.
+    fn method(&self) -> &str;
+    /// The path as the framework dispatches it.
+    fn path(&self) -> &str;
+    /// The query without its `?`.
+    fn query(&self) -> Option<&str>;
+    /// The authority the client asked for. Hostile: never part of a decision.
+    fn authority(&self) -> Option<&str>;
+    /// Visits each value of a header, in order. Names are lower case.
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
+}
+
+impl RequestHead for http::request::Parts {
+    fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        match self.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => self.headers.get(http::header::HOST)?.to_str().ok(),
+        }
+    }
+
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        for value in self.headers.get_all(name) {
+            visit(value.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What x402 and MPP both need of EVM chains: typed data, signatures, signers, tokens, settlement.

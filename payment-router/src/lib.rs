@@ -1,0 +1,1 @@
+//! Several payment protocols behind one face, tried by priority.

@@ -1,0 +1,1 @@
+//! The gate as a tower layer: axum, tonic, hyper.

@@ -1,0 +1,1 @@
+//! Loader of the byte-exact wire and signature cases, for tests.

@@ -1,0 +1,1 @@
+//! x402 for axum in one dependency.
