@@ -1,0 +1,55 @@
+use http::HeaderValue;
+
+use crate::reply::VARY_ON;
+
+/// Merges `private` into what the handler said about caching a paid response.
+///
+/// `public` and `s-maxage` would let a shared cache give a paid answer away, so they go.
+#[must_use]
+pub fn merge_private(handler: Option<&str>) -> HeaderValue {
+    const PRIVATE: HeaderValue = HeaderValue::from_static("private");
+    let Some(handler) = handler else { return PRIVATE };
+    let mut merged = String::with_capacity(handler.len() + 9);
+    merged.push_str("private");
+    for directive in handler.split(',').map(str::trim).filter(|d| !d.is_empty()) {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        let shared = ["public", "private", "s-maxage"].iter().any(|n| name.eq_ignore_ascii_case(n));
+        if !shared {
+            merged.push_str(", ");
+            merged.push_str(directive);
+        }
+    }
+    HeaderValue::from_str(&merged).unwrap_or(PRIVATE)
+}
+
+/// Adds the payment headers to what the handler said its response varies on.
+#[must_use]
+pub fn merge_vary(handler: Option<&str>) -> HeaderValue {
+    const OURS: HeaderValue = HeaderValue::from_static(VARY_ON);
+    match handler.map(str::trim) {
+        None | Some("") => OURS,
+        Some("*") => HeaderValue::from_static("*"),
+        Some(theirs) => HeaderValue::from_str(&format!("{theirs}, {VARY_ON}")).unwrap_or(OURS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paid_answers_are_private() {
+        for (handler, merged) in [
+            (None, "private"),
+            (Some(""), "private"),
+            (Some("max-age=60"), "private, max-age=60"),
+            (Some("Public, max-age=60, S-MaxAge=9"), "private, max-age=60"),
+            (Some("no-store"), "private, no-store"),
+            (Some("private=\"set-cookie\", no-cache"), "private, no-cache"),
+        ] {
+            assert_eq!(merge_private(handler), merged);
+        }
+        assert_eq!(merge_vary(Some("Accept")), format!("Accept, {VARY_ON}"));
+        assert_eq!(merge_vary(Some("*")), "*");
+    }
+}

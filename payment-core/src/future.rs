@@ -1,0 +1,49 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A value that is often there at once. Awaiting one that is costs no allocation.
+pub enum Soon<'a, T> {
+    /// It is here; `None` once taken.
+    Now(Option<T>),
+    /// It takes an await.
+    Later(BoxFuture<'a, T>),
+}
+
+impl<T> Soon<'_, T> {
+    /// A value that is here.
+    pub const fn now(value: T) -> Self {
+        Self::Now(Some(value))
+    }
+}
+
+impl<'a, T> Soon<'a, T> {
+    /// A value that takes an await.
+    pub fn later(future: impl Future<Output = T> + Send + 'a) -> Self {
+        Self::Later(Box::pin(future))
+    }
+}
+
+impl<T: Unpin> Future for Soon<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match &mut *self {
+            // A future polled after it was ready stays pending, it does not panic.
+            Self::Now(value) => value.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(future) => future.as_mut().poll(context),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Soon<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Now(_) => "Soon::Now",
+            Self::Later(_) => "Soon::Later",
+        })
+    }
+}

@@ -1,0 +1,302 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+
+use crate::inflight::InFlight;
+use crate::job::Claimed;
+use crate::{
+    Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, ReplayGuard,
+    Reply, RequestHead, Route, SystemClock,
+};
+
+/// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
+///
+/// A gate is cheap to clone and makes one [`RouteGate`] a route. Gates that share a replay guard
+/// share the knowledge of what was used.
+pub struct Gate<G = MemoryReplayGuard> {
+    shared: Arc<Shared<G>>,
+}
+
+pub(crate) struct Shared<G> {
+    pub(crate) protocol: Arc<dyn PaymentProtocol>,
+    pub(crate) guard: G,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) origin: Option<Box<str>>,
+    pub(crate) in_flight: Arc<InFlight>,
+}
+
+/// A setting that can't work, found when the service starts and not when a buyer comes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The price is zero. A route that costs nothing has no gate.
+    #[error("zero is not a price")]
+    ZeroPrice,
+    /// The price has more decimals than the token.
+    #[error("the price can't be charged exactly in a token")]
+    Price(#[from] Inexact),
+    /// The price is in a token that this protocol was not configured with.
+    #[error("no asset is configured for this price")]
+    NoAsset,
+    /// No protocol is left that takes this route.
+    #[error("no protocol takes this route")]
+    NoProtocol,
+    /// The origin is not `https://host[:port]` (or `http` for a loopback host).
+    #[error("the origin is not an https origin")]
+    Origin,
+    /// A setting of a protocol is missing or wrong.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The name of the setting, as the seller wrote it.
+        setting: &'static str,
+        /// What is wrong with it. Never the value.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    /// A setting that is missing or wrong.
+    pub fn setting(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self::Setting { setting, reason: reason.into() }
+    }
+}
+
+impl Gate {
+    /// A gate with an in-memory replay guard and the default limits.
+    pub fn new(protocol: impl PaymentProtocol) -> Self {
+        Self::with_guard(protocol, MemoryReplayGuard::default())
+    }
+
+    /// Starts a gate with settings of its own.
+    pub fn builder(protocol: impl PaymentProtocol) -> GateBuilder {
+        GateBuilder {
+            protocol: Arc::new(protocol),
+            guard: MemoryReplayGuard::default(),
+            clock: Arc::new(SystemClock),
+            limits: Limits::default(),
+            origin: None,
+        }
+    }
+}
+
+impl<G: ReplayGuard> Gate<G> {
+    /// A gate over this replay guard, with the default limits.
+    pub fn with_guard(protocol: impl PaymentProtocol, guard: G) -> Self {
+        let shared = Shared {
+            protocol: Arc::new(protocol),
+            guard,
+            clock: Arc::new(SystemClock),
+            limits: Limits::default(),
+            origin: None,
+            in_flight: Arc::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Prices a route. What does not change between requests is encoded here, once.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigError` when the price can't be charged exactly or no protocol takes the route.
+    pub fn route(&self, route: impl Into<Route>) -> Result<RouteGate<G>, ConfigError> {
+        let route = route.into();
+        if route.price.is_zero() {
+            return Err(ConfigError::ZeroPrice);
+        }
+        let offering = self.shared.protocol.offer(&route)?.ok_or(ConfigError::NoProtocol)?;
+        let shared = Arc::clone(&self.shared);
+        Ok(RouteGate { priced: Arc::new(Priced { shared, route, offering }) })
+    }
+}
+
+impl<G> Clone for Gate<G> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<G> fmt::Debug for Gate<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("protocol", &self.shared.protocol.name()).finish_non_exhaustive()
+    }
+}
+
+/// A gate in the making.
+pub struct GateBuilder<G = MemoryReplayGuard> {
+    protocol: Arc<dyn PaymentProtocol>,
+    guard: G,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    origin: Option<String>,
+}
+
+impl<G: ReplayGuard> GateBuilder<G> {
+    /// Sets the canonical origin, such as `https://api.example.com`. With it, a payment for
+    /// another URL is told apart by more than its path.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Sets where used credentials are remembered.
+    #[must_use]
+    pub fn guard<H: ReplayGuard>(self, guard: H) -> GateBuilder<H> {
+        let Self { protocol, clock, limits, origin, .. } = self;
+        GateBuilder { protocol, guard, clock, limits, origin }
+    }
+
+    /// Sets where time comes from.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes the gate.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigError::Origin` for an origin with a path, without TLS (loopback excepted), or with
+    /// characters that can't stand in a URL.
+    pub fn build(self) -> Result<Gate<G>, ConfigError> {
+        let origin = self.origin.as_deref().map(canonical_origin).transpose()?;
+        let Self { protocol, guard, clock, limits, .. } = self;
+        let in_flight = Arc::default();
+        let shared = Shared { protocol, guard, clock, limits, origin, in_flight };
+        Ok(Gate { shared: Arc::new(shared) })
+    }
+}
+
+impl<G> fmt::Debug for GateBuilder<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GateBuilder").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+fn canonical_origin(text: &str) -> Result<Box<str>, ConfigError> {
+    let uri: http::Uri = text.parse().map_err(|_| ConfigError::Origin)?;
+    let host = uri.host().ok_or(ConfigError::Origin)?;
+    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let secure = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
+    let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('@');
+    if secure && bare { Ok(text.trim_end_matches('/').into()) } else { Err(ConfigError::Origin) }
+}
+
+/// The gate of one route. Frameworks call [`RouteGate::admit`] for each request.
+pub struct RouteGate<G = MemoryReplayGuard> {
+    pub(crate) priced: Arc<Priced<G>>,
+}
+
+pub(crate) struct Priced<G> {
+    pub(crate) shared: Arc<Shared<G>>,
+    pub(crate) route: Route,
+    pub(crate) offering: Box<dyn Offering>,
+}
+
+/// What is to happen with a request.
+#[derive(Debug)]
+#[must_use]
+pub enum Admission<G = MemoryReplayGuard> {
+    /// The gate answers in the handler's place, at once.
+    Answer(Reply),
+    /// The handler is behind the gate: run the job.
+    Priced(Job<G>),
+}
+
+impl<G: ReplayGuard> RouteGate<G> {
+    /// Reads the head once and decides what is to happen. Synchronous; nothing is awaited and
+    /// nothing of the head is kept by reference.
+    ///
+    /// A CORS preflight is answered here: it is free and never reaches the handler. Every other
+    /// method is priced, `HEAD` and `OPTIONS` included.
+    pub fn admit(&self, head: &dyn RequestHead) -> Admission<G> {
+        if is_preflight(head) {
+            return Admission::Answer(Reply::preflight());
+        }
+        let claimed = match self.priced.offering.claim(head) {
+            Ok(None) => Claimed::Nothing,
+            Ok(Some(claim)) if claim.credential.len() > self.priced.shared.limits.credential => {
+                return Admission::Answer(Reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+            }
+            Ok(Some(claim)) => Claimed::Something(claim),
+            Err(refusal) => Claimed::Unreadable(refusal),
+        };
+        Admission::Priced(Job { priced: Arc::clone(&self.priced), ask: self.ask(head), claimed })
+    }
+
+    fn ask(&self, head: &dyn RequestHead) -> Ask {
+        let Priced { shared, route, .. } = &*self.priced;
+        let path = route.resource.as_deref().unwrap_or_else(|| head.path());
+        let mut resource = String::with_capacity(64 + path.len());
+        match shared.origin.as_deref() {
+            Some(origin) => resource.push_str(origin),
+            None => {
+                resource.push_str("http://");
+                resource.push_str(display_authority(head.authority()));
+            }
+        }
+        resource.push_str(path);
+        Ask {
+            now: shared.clock.now(),
+            method: head.method().into(),
+            path: head.path().into(),
+            query: head.query().map(Into::into),
+            resource: resource.into(),
+            canonical: shared.origin.is_some(),
+            accept_payment: sole_value(head, "accept-payment"),
+        }
+    }
+}
+
+impl<G> Clone for RouteGate<G> {
+    fn clone(&self) -> Self {
+        Self { priced: Arc::clone(&self.priced) }
+    }
+}
+
+impl<G> fmt::Debug for RouteGate<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteGate").field("price", &self.priced.route.price).finish_non_exhaustive()
+    }
+}
+
+fn is_preflight(head: &dyn RequestHead) -> bool {
+    if head.method() != "OPTIONS" {
+        return false;
+    }
+    let has = |name| {
+        let mut found = false;
+        head.each_value(name, &mut |_| found = true);
+        found
+    };
+    has("origin") && has("access-control-request-method")
+}
+
+/// The authority as something that can stand in a URL we print, or a name that says nothing.
+fn display_authority(authority: Option<&str>) -> &str {
+    authority
+        .filter(|text| text.len() <= 255 && !text.contains('@'))
+        .filter(|text| text.parse::<http::uri::Authority>().is_ok())
+        .unwrap_or("localhost")
+}
+
+fn sole_value(head: &dyn RequestHead, name: &str) -> Option<Box<str>> {
+    let mut sole = None;
+    let mut count = 0;
+    head.each_value(name, &mut |value| {
+        count += 1;
+        sole = Some(value);
+    });
+    let text = std::str::from_utf8(sole.filter(|_| count == 1)?).ok()?;
+    HeaderValue::from_str(text).is_ok().then(|| text.into())
+}

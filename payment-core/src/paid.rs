@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use crate::{Account, Asset, Network, ProtocolName, Units};
+
+/// What a handler may know of the payment that opened its route. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Paid(Arc<Facts>);
+
+#[derive(Clone, Debug)]
+struct Facts {
+    protocol: ProtocolName,
+    payer: Option<Account>,
+    network: Option<Network>,
+    asset: Option<Asset>,
+    amount: Units,
+    transaction: Option<Box<str>>,
+}
+
+impl Paid {
+    /// A payment of so many base units. For protocols.
+    #[must_use]
+    pub fn new(protocol: ProtocolName, amount: Units) -> Self {
+        let facts =
+            Facts { protocol, payer: None, network: None, asset: None, amount, transaction: None };
+        Self(Arc::new(facts))
+    }
+
+    /// Adds who paid: proven by a signature or a transfer, never the buyer's word.
+    #[must_use]
+    pub fn by(mut self, payer: Account) -> Self {
+        Arc::make_mut(&mut self.0).payer = Some(payer);
+        self
+    }
+
+    /// Adds what was paid with, and where.
+    #[must_use]
+    pub fn with(mut self, network: Network, asset: Asset) -> Self {
+        let facts = Arc::make_mut(&mut self.0);
+        facts.network = Some(network);
+        facts.asset = Some(asset);
+        self
+    }
+
+    /// Adds the transaction that moved the money.
+    #[must_use]
+    pub fn settled_by(mut self, transaction: impl Into<Box<str>>) -> Self {
+        Arc::make_mut(&mut self.0).transaction = Some(transaction.into());
+        self
+    }
+
+    /// The protocol that took the payment.
+    #[must_use]
+    pub fn protocol(&self) -> ProtocolName {
+        self.0.protocol
+    }
+
+    /// Who paid, once proven.
+    #[must_use]
+    pub fn payer(&self) -> Option<&Account> {
+        self.0.payer.as_ref()
+    }
+
+    /// Where the money moves.
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        self.0.network.as_ref()
+    }
+
+    /// What it is paid with.
+    #[must_use]
+    pub fn asset(&self) -> Option<&Asset> {
+        self.0.asset.as_ref()
+    }
+
+    /// How much, in base units of the asset.
+    #[must_use]
+    pub fn amount(&self) -> Units {
+        self.0.amount
+    }
+
+    /// The transaction, when the money has moved before the handler ran.
+    #[must_use]
+    pub fn transaction(&self) -> Option<&str> {
+        self.0.transaction.as_deref()
+    }
+}

@@ -1,0 +1,204 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Account, Ask, BoxFuture, ConfigError, Denied, Fault, Paid, Refusal, ReplayKey, RequestHead,
+    Route, Soon, Timestamp,
+};
+
+/// The name of a protocol, such as `x402` or `mpp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProtocolName(&'static str);
+
+impl ProtocolName {
+    /// A name, in lower case.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for ProtocolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A way to be paid: x402, MPP, or several behind a router.
+pub trait PaymentProtocol: Send + Sync + 'static {
+    /// Its name.
+    fn name(&self) -> ProtocolName;
+
+    /// Makes the offers of one route, once, when the route is built. `None` when this protocol
+    /// is not taken there.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigError` when the route can't be offered as it is said: a price that the token can't
+    /// represent, a text that can't go into a header.
+    fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError>;
+}
+
+/// What one protocol offers on one route. Made of our own values alone.
+pub trait Offering: Send + Sync {
+    /// Does this request speak to us? Headers only, cheap, sync.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` for a credential that is ours and can't be read as exactly one.
+    fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal>;
+
+    /// How this request can be paid.
+    fn challenge<'a>(
+        &'a self,
+        ask: &'a Ask,
+        why: Option<&'a Refusal>,
+    ) -> Soon<'a, Result<Challenge, Fault>>;
+
+    /// Decodes the credential and binds it to one of our own offers for this request. Cheap
+    /// checks only, each before any that costs more; no signature yet, and no time: see
+    /// [`Payment::in_time`].
+    ///
+    /// # Errors
+    ///
+    /// `Denied` with the first check that failed.
+    fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied>;
+}
+
+/// A credential that one protocol recognised. Nothing in it has been looked at.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Claim {
+    /// Who recognised it.
+    pub protocol: ProtocolName,
+    /// The protocol's own mark, such as the version of the envelope.
+    pub kind: u8,
+    /// The header value as it came.
+    pub credential: Bytes,
+}
+
+impl Claim {
+    /// A claim of this protocol.
+    #[must_use]
+    pub const fn new(protocol: ProtocolName, kind: u8, credential: Bytes) -> Self {
+        Self { protocol, kind, credential }
+    }
+}
+
+/// What one protocol adds to a 402.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Challenge {
+    /// Header lines, each appended.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Members of the one JSON body, encoded, without braces: `"x402Version":1,"accepts":[…]`.
+    /// Empty for none. `type`, `title`, `status`, `detail` and `code` are taken.
+    pub members: Bytes,
+}
+
+impl Challenge {
+    /// A challenge of these header lines and body members.
+    #[must_use]
+    pub const fn new(headers: Vec<(HeaderName, HeaderValue)>, members: Bytes) -> Self {
+        Self { headers, members }
+    }
+}
+
+/// A credential bound to our own offer. The gate calls its methods in the order they stand here,
+/// and stores every step that must survive before it takes the next.
+pub trait Payment: Send + Sync {
+    /// All that this credential uses up. Empty for payments that keep their own account, such as
+    /// vouchers of a channel.
+    fn keys(&self) -> &[ReplayKey];
+
+    /// Until when anyone could still accept the credential.
+    fn keep_until(&self) -> Timestamp;
+
+    /// The refusal for a credential that was used up, in the protocol's own words.
+    fn spent(&self) -> Refusal;
+
+    /// Whether the validity that the credential claims covers this request: not yet expired, with
+    /// time left to serve and settle. Not asked of a credential whose settlement has begun: what
+    /// was paid in time is delivered late rather than not at all.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` when it is too early or too late.
+    fn in_time(&self) -> Result<(), Refusal>;
+
+    /// The costly local checks: signatures.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` when the proof is wrong.
+    fn check(&mut self) -> Result<(), Refusal>;
+
+    /// Who pays, proven by `check`.
+    fn payer(&self) -> Option<&Account>;
+
+    /// Verifies what can't be known locally. Must not move money that `release` can't give back.
+    fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
+
+    /// What the handler may know.
+    fn paid(&self) -> Paid;
+
+    /// Moves the money. Only a definite success is `Ok`, only a definite no is
+    /// `Denied::Refused` or `Denied::Failed`; everything else is `Denied::Unknown`.
+    fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>>;
+
+    /// Finds out what became of a settlement that may have been sent, from the evidence that
+    /// [`Denied::Unknown`] gave (empty when the process died before there was any). Answers as
+    /// `settle` does; may settle if that cannot move money twice.
+    fn reconcile<'a>(&'a mut self, evidence: &'a [u8]) -> Soon<'a, Result<Receipt, Denied>>;
+
+    /// Gives back what `verify` took. Called when nothing will be settled.
+    fn release(&mut self) -> BoxFuture<'_, ()>;
+}
+
+/// Proof of a settlement, and what the buyer gets to see of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// What names the settlement, such as a transaction hash.
+    pub reference: String,
+    /// The response headers that tell the buyer, as text pairs.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Receipt {
+    /// A receipt with one response header.
+    #[must_use]
+    pub fn new(reference: impl Into<String>, name: &HeaderName, value: impl Into<String>) -> Self {
+        Self {
+            reference: reference.into(),
+            headers: vec![(name.as_str().to_owned(), value.into())],
+        }
+    }
+
+    /// The stored form.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        // Strings always serialize; an empty record would read as "no receipt headers".
+        serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
+    }
+
+    /// Reads the stored form.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The headers that can stand in a response.
+    pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        self.headers.iter().filter_map(|(name, value)| {
+            Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+        })
+    }
+}

@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use crate::{Money, ProtocolName};
+
+/// When the money moves, relative to the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Timing {
+    /// The handler runs, its response is held, the payment settles, the response leaves. A
+    /// handler that fails costs the buyer nothing.
+    #[default]
+    AfterServing,
+    /// The payment settles, then the handler runs. For responses that stream, and for work that
+    /// must not be done unpaid. If the handler fails, the same credential runs it again without
+    /// settling again.
+    BeforeServing,
+}
+
+/// What a seller says about one priced route. Each protocol makes its own offers from it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Route {
+    /// The price of one call.
+    pub price: Money,
+    /// Shown to buyers; decides nothing.
+    pub description: Option<String>,
+    /// Media type of what is sold; decides nothing.
+    pub mime_type: Option<String>,
+    /// The canonical path, where the route must not be known by the path of the request.
+    pub resource: Option<String>,
+    /// When the money moves.
+    pub timing: Timing,
+    /// How long a buyer has to pay an offer.
+    pub pay_within: Duration,
+    /// Validity an authorization must have left when the handler starts: time for the handler
+    /// and the settlement. At least 6 seconds count.
+    pub serve_within: Duration,
+    /// The protocols taken here; `None` takes all that the gate has.
+    pub protocols: Option<Vec<ProtocolName>>,
+}
+
+impl Route {
+    /// A route at this price, with the defaults: settle after serving, five minutes to pay.
+    #[must_use]
+    pub const fn priced(price: Money) -> Self {
+        Self {
+            price,
+            description: None,
+            mime_type: None,
+            resource: None,
+            timing: Timing::AfterServing,
+            pay_within: Duration::from_secs(300),
+            serve_within: Duration::from_secs(6),
+            protocols: None,
+        }
+    }
+
+    /// Sets the text that buyers see.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Sets the media type of what is sold.
+    #[must_use]
+    pub fn mime_type(mut self, text: impl Into<String>) -> Self {
+        self.mime_type = Some(text.into());
+        self
+    }
+
+    /// Names the route by this path in offers, whatever path the request came by.
+    #[must_use]
+    pub fn resource(mut self, path: impl Into<String>) -> Self {
+        self.resource = Some(path.into());
+        self
+    }
+
+    /// Sets when the money moves.
+    #[must_use]
+    pub const fn timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
+    /// Sets how long a buyer has to pay an offer.
+    #[must_use]
+    pub const fn pay_within(mut self, time: Duration) -> Self {
+        self.pay_within = time;
+        self
+    }
+
+    /// Sets how much validity must be left when the handler starts.
+    #[must_use]
+    pub const fn serve_within(mut self, time: Duration) -> Self {
+        self.serve_within = time;
+        self
+    }
+
+    /// Takes only these protocols on this route.
+    #[must_use]
+    pub fn only(mut self, protocols: impl IntoIterator<Item = ProtocolName>) -> Self {
+        self.protocols = Some(protocols.into_iter().collect());
+        self
+    }
+
+    /// Whether this protocol is taken on this route.
+    #[must_use]
+    pub fn takes(&self, protocol: ProtocolName) -> bool {
+        self.protocols.as_ref().is_none_or(|names| names.contains(&protocol))
+    }
+
+    /// The validity in seconds that an authorization must have left.
+    #[must_use]
+    pub const fn margin_seconds(&self) -> u64 {
+        let asked = self.serve_within.as_secs();
+        if asked < 6 { 6 } else { asked }
+    }
+}
+
+impl From<Money> for Route {
+    fn from(price: Money) -> Self {
+        Self::priced(price)
+    }
+}
