@@ -119,7 +119,9 @@ impl<G> Clone for Gate<G> {
 
 impl<G> fmt::Debug for Gate<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("protocol", &self.shared.protocol.name()).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("protocol", &self.shared.protocol.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,7 +189,8 @@ fn canonical_origin(text: &str) -> Result<Box<str>, ConfigError> {
     let uri: http::Uri = text.parse().map_err(|_| ConfigError::Origin)?;
     let host = uri.host().ok_or(ConfigError::Origin)?;
     let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let secure = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
+    let secure =
+        uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
     let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('@');
     if secure && bare { Ok(text.trim_end_matches('/').into()) } else { Err(ConfigError::Origin) }
 }
@@ -226,7 +229,9 @@ impl<G: ReplayGuard> RouteGate<G> {
         let claimed = match self.priced.offering.claim(head) {
             Ok(None) => Claimed::Nothing,
             Ok(Some(claim)) if claim.credential.len() > self.priced.shared.limits.credential => {
-                return Admission::Answer(Reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+                return Admission::Answer(Reply::empty(
+                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                ));
             }
             Ok(Some(claim)) => Claimed::Something(claim),
             Err(refusal) => Claimed::Unreadable(refusal),

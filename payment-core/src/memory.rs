@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::Timestamp;
 use crate::replay::{
     ReplayGuard, ReplayKey, Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket,
 };
-use crate::Timestamp;
 
 /// The replay guard of a single process: bounded, in memory, gone when the process ends.
 ///
@@ -254,7 +254,9 @@ impl ReplayGuard for MemoryReplayGuard {
 
 impl fmt::Debug for MemoryReplayGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryReplayGuard").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("MemoryReplayGuard")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
     }
 }
 

@@ -47,7 +47,8 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         let (namespace, reference) = text.split_once(':').ok_or(NetworkError)?;
         if namespace == "eip155" {
-            let canonical = !reference.starts_with('0') && reference.bytes().all(|b| b.is_ascii_digit());
+            let canonical =
+                !reference.starts_with('0') && reference.bytes().all(|b| b.is_ascii_digit());
             if !canonical {
                 return Err(NetworkError);
             }

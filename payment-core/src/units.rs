@@ -129,7 +129,8 @@ mod tests {
         }
         assert!(U256::MAX.to_string().parse::<Units>().is_ok());
         assert!(format!("{}0", U256::MAX).parse::<Units>().is_err());
-        let above = "115792089237316195423570985008687907853269984665640564039457584007913129639936";
+        let above =
+            "115792089237316195423570985008687907853269984665640564039457584007913129639936";
         assert!(above.parse::<Units>().is_err());
     }
 
