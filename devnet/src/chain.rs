@@ -276,8 +276,8 @@ impl Chain {
         let transaction = TxEnvelope::decode_2718_exact(raw)
             .map_err(|error| SubmitError::Undecodable(error.to_string()))?;
         match transaction.tx_type() {
-            TxType::Legacy | TxType::Eip2930 | TxType::Eip1559 => {}
-            other => return Err(SubmitError::UnsupportedType(other as u8)),
+            TxType::Legacy | TxType::Eip2930 | TxType::Eip1559 | TxType::Eip7702 => {}
+            TxType::Eip4844 => return Err(SubmitError::UnsupportedType(3)),
         }
         if transaction.chain_id() != Some(self.chain_id) {
             return Err(SubmitError::WrongChain {

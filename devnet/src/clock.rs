@@ -76,6 +76,8 @@ impl fmt::Debug for ChainClock {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;

@@ -30,7 +30,7 @@ pub enum SubmitError {
     /// Not the encoding of a transaction.
     #[error("transaction does not decode: {0}")]
     Undecodable(String),
-    /// Blob and delegation transactions are not taken here.
+    /// Blob transactions are not taken here.
     #[error("transaction type {0} is not supported")]
     UnsupportedType(u8),
     /// The signature recovers nobody, or has a high s.

@@ -3,8 +3,10 @@ use std::convert::Infallible;
 use alloy_consensus::transaction::Recovered;
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{Address, TxKind, U256, address, keccak256};
+use alloy_sol_types::{Panic, Revert, SolError};
 use revm::context::result::{EVMError, ExecutionResult, ResultAndState};
 use revm::context::{BlockEnv, TxEnv};
+use revm::context_interface::either::Either;
 use revm::database::{CacheDB, EmptyDB};
 use revm::primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE;
 use revm::primitives::hardfork::SpecId;
@@ -75,7 +77,7 @@ pub(crate) fn run(
         .transact(transaction)
 }
 
-/// A signed transaction in the machine's terms. Types other than 0, 1 and 2 are refused before.
+/// A signed transaction in the machine's terms. Blob transactions are refused before.
 pub(crate) fn signed(transaction: &Recovered<TxEnvelope>) -> TxEnv {
     TxEnv {
         tx_type: transaction.tx_type() as u8,
@@ -89,6 +91,13 @@ pub(crate) fn signed(transaction: &Recovered<TxEnvelope>) -> TxEnv {
         chain_id: transaction.chain_id(),
         access_list: transaction.access_list().cloned().unwrap_or_default(),
         gas_priority_fee: transaction.max_priority_fee_per_gas(),
+        authorization_list: transaction
+            .authorization_list()
+            .unwrap_or_default()
+            .iter()
+            .cloned()
+            .map(Either::Left)
+            .collect(),
         ..TxEnv::default()
     }
 }
@@ -110,9 +119,16 @@ pub(crate) fn answer(result: ExecutionResult) -> Result<alloy_primitives::Bytes,
     match result {
         ExecutionResult::Success { output, .. } => Ok(output.into_data()),
         ExecutionResult::Revert { output, .. } => Err(CallError::Reverted {
-            reason: alloy_sol_types::decode_revert_reason(&output),
+            reason: reason(&output),
             data: output,
         }),
         ExecutionResult::Halt { reason, .. } => Err(CallError::Halted(format!("{reason:?}"))),
     }
+}
+
+fn reason(data: &[u8]) -> Option<String> {
+    Revert::abi_decode(data)
+        .map(|revert| revert.reason)
+        .or_else(|_| Panic::abi_decode(data).map(|panic| panic.to_string()))
+        .ok()
 }

@@ -26,9 +26,9 @@ pub struct Devnet {
     pub seller: Wallet,
     /// Sends settlements for others. Holds native coin and no token.
     pub settler: Wallet,
-    /// The server at [`Self::rpc_url`]; absent after [`DevnetBuilder::build`].
-    pub rpc: Option<Rpc>,
-    /// Where JSON-RPC is served; empty after [`DevnetBuilder::build`].
+    /// The server; one that serves nothing after [`DevnetBuilder::build`].
+    pub rpc: Rpc,
+    /// Where it serves; empty after [`DevnetBuilder::build`].
     pub rpc_url: String,
 }
 
@@ -152,7 +152,7 @@ impl DevnetBuilder {
             buyers,
             seller,
             settler,
-            rpc: None,
+            rpc: Rpc::default(),
             rpc_url: String::new(),
         })
     }
@@ -167,7 +167,7 @@ impl DevnetBuilder {
         let rpc = Rpc::serve(Arc::clone(&net.chain), port).await?;
         Ok(Devnet {
             rpc_url: rpc.url().to_owned(),
-            rpc: Some(rpc),
+            rpc,
             ..net
         })
     }

@@ -99,6 +99,8 @@ impl fmt::Debug for Wallet {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use alloy_primitives::address;
 
     use super::*;

@@ -51,10 +51,12 @@ pub(crate) fn dispatch(chain: &Chain, method: &str, params: &Params) -> Result<V
         "eth_feeHistory" => fee_history(chain, params),
         "eth_estimateGas" => {
             at_latest(chain, params, 1)?;
+            without_overrides(params)?;
             quantity(chain.estimate_gas(&params.required::<TransactionRequest>(0)?)?)
         }
         "eth_call" => {
             at_latest(chain, params, 1)?;
+            without_overrides(params)?;
             reply(chain.simulate(&params.required::<TransactionRequest>(0)?)?)
         }
 
@@ -134,6 +136,16 @@ fn at_latest(chain: &Chain, params: &Params, place: usize) -> Result<(), RpcErro
         Ok(())
     } else {
         Err(CallError::NoState.into())
+    }
+}
+
+/// An answer that ignored overrides would be a wrong one.
+fn without_overrides(params: &Params) -> Result<(), RpcError> {
+    match params.optional::<serde_json::Map<String, Value>>(2)? {
+        Some(overrides) if !overrides.is_empty() => {
+            Err(RpcError::new(-32602, "state overrides are not supported"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -22,12 +22,13 @@ use crate::chain::Chain;
 /// The largest request body, in bytes.
 const BODY: usize = 1 << 20;
 
-/// A running JSON-RPC server. It stops when this is dropped.
-#[derive(Debug)]
+/// A JSON-RPC server, and the faults tests order from it. It stops when this is dropped.
+#[derive(Debug, Default)]
 pub struct Rpc {
     url: String,
     faults: Arc<Faults>,
-    task: AbortHandle,
+    /// Absent where nothing is served.
+    task: Option<AbortHandle>,
 }
 
 impl Rpc {
@@ -44,10 +45,14 @@ impl Rpc {
             faults: Arc::clone(&faults),
         };
         let task = tokio::spawn(accept(listener, face)).abort_handle();
-        Ok(Self { url, faults, task })
+        Ok(Self {
+            url,
+            faults,
+            task: Some(task),
+        })
     }
 
-    /// Where it listens.
+    /// Where it listens; empty where nothing is served.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -71,7 +76,9 @@ impl Rpc {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
