@@ -90,7 +90,11 @@ impl Claim {
     /// A claim of this protocol.
     #[must_use]
     pub const fn new(protocol: ProtocolName, kind: u8, credential: Bytes) -> Self {
-        Self { protocol, kind, credential }
+        Self {
+            protocol,
+            kind,
+            credential,
+        }
     }
 }
 
@@ -172,6 +176,9 @@ pub struct Receipt {
     pub reference: String,
     /// The response headers that tell the buyer, as text pairs.
     pub headers: Vec<(String, String)>,
+    /// Whether the headers go with an error of the handler too, when the money has moved before.
+    #[serde(default)]
+    pub on_errors: bool,
 }
 
 impl Receipt {
@@ -181,13 +188,23 @@ impl Receipt {
         Self {
             reference: reference.into(),
             headers: vec![(name.as_str().to_owned(), value.into())],
+            on_errors: false,
         }
+    }
+
+    /// The same, shown with an error of the handler too.
+    #[must_use]
+    pub const fn with_errors(mut self) -> Self {
+        self.on_errors = true;
+        self
     }
 
     /// The stored form.
     pub(crate) fn to_bytes(&self) -> Bytes {
         // Strings always serialize; an empty record would read as "no receipt headers".
-        serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
+        serde_json::to_vec(self)
+            .map(Bytes::from)
+            .unwrap_or_default()
     }
 
     /// Reads the stored form.
