@@ -41,7 +41,10 @@ impl Challenges {
     }
 
     /// Waits for all of these at once, then adds them in their order.
-    pub(crate) async fn add_all(mut self, waiting: Vec<(ProtocolName, Soon<'_, Answer>)>) -> Answer {
+    pub(crate) async fn add_all(
+        mut self,
+        waiting: Vec<(ProtocolName, Soon<'_, Answer>)>,
+    ) -> Answer {
         let mut slots: Vec<_> = waiting
             .into_iter()
             .map(|(name, soon)| (name, Slot::Waiting(soon)))

@@ -20,7 +20,9 @@ pub(crate) struct Offerings {
 
 impl Offerings {
     pub(crate) fn new(entries: Vec<Entry>) -> Self {
-        Self { entries: entries.into() }
+        Self {
+            entries: entries.into(),
+        }
     }
 }
 
@@ -53,9 +55,9 @@ impl Offering for Offerings {
                     // The first that isn't here yet; those after it are waited for together.
                     let mut waiting = Vec::with_capacity(1 + entries.len());
                     waiting.push((*name, later));
-                    waiting.extend(entries.map(|entry| {
-                        (entry.name, entry.offering.challenge(ask, why))
-                    }));
+                    waiting.extend(
+                        entries.map(|entry| (entry.name, entry.offering.challenge(ask, why))),
+                    );
                     return Soon::later(challenges.add_all(waiting));
                 }
             }
@@ -64,7 +66,11 @@ impl Offering for Offerings {
     }
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
-        match self.entries.iter().find(|entry| entry.name == claim.protocol) {
+        match self
+            .entries
+            .iter()
+            .find(|entry| entry.name == claim.protocol)
+        {
             Some(entry) => entry.offering.bind(ask, claim),
             None => Err(Fault::internal("unknown_protocol", claim.protocol.as_str()).into()),
         }

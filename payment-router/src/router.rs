@@ -24,14 +24,18 @@ impl PaymentRouter {
     /// A router without protocols. A gate over it prices no route.
     #[must_use]
     pub const fn new() -> Self {
-        Self { protocols: Vec::new() }
+        Self {
+            protocols: Vec::new(),
+        }
     }
 
     /// Adds a protocol. Lower priorities are asked, and stand in a 402, first; equal ones in the
     /// order they were added.
     #[must_use]
     pub fn add(mut self, priority: u32, protocol: impl PaymentProtocol) -> Self {
-        let at = self.protocols.partition_point(|(before, _)| *before <= priority);
+        let at = self
+            .protocols
+            .partition_point(|(before, _)| *before <= priority);
         self.protocols.insert(at, (priority, Box::new(protocol)));
         self
     }
@@ -41,10 +45,19 @@ impl PaymentRouter {
         for (at, (_, protocol)) in self.protocols.iter().enumerate() {
             let name = protocol.name();
             if name == ROUTER {
-                return Err(ConfigError::setting("router", "a router stands behind a router"));
+                return Err(ConfigError::setting(
+                    "router",
+                    "a router stands behind a router",
+                ));
             }
-            if self.protocols[..at].iter().any(|(_, before)| before.name() == name) {
-                return Err(ConfigError::setting("router", format!("{name} was added twice")));
+            if self.protocols[..at]
+                .iter()
+                .any(|(_, before)| before.name() == name)
+            {
+                return Err(ConfigError::setting(
+                    "router",
+                    format!("{name} was added twice"),
+                ));
             }
         }
         Ok(())
@@ -83,7 +96,11 @@ impl PaymentProtocol for PaymentRouter {
 impl fmt::Debug for PaymentRouter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.protocols.iter().map(|(priority, protocol)| (priority, protocol.name())))
+            .entries(
+                self.protocols
+                    .iter()
+                    .map(|(priority, protocol)| (priority, protocol.name())),
+            )
             .finish()
     }
 }

@@ -28,12 +28,16 @@ pin_project! {
 impl<B> PaymentBody<B> {
     /// The handler's body as it comes.
     pub(crate) const fn inner(body: B) -> Self {
-        Self { kind: Kind::Inner { body } }
+        Self {
+            kind: Kind::Inner { body },
+        }
     }
 
     /// A body that is all there.
     pub(crate) const fn whole(data: Bytes, trailers: Option<HeaderMap>) -> Self {
-        Self { kind: Kind::Whole { data, trailers } }
+        Self {
+            kind: Kind::Whole { data, trailers },
+        }
     }
 }
 

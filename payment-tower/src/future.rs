@@ -36,11 +36,15 @@ pin_project! {
 
 impl<B, E> ResponseFuture<B, E> {
     pub(crate) const fn answer(reply: Reply) -> Self {
-        Self { state: State::Answer { reply: Some(reply) } }
+        Self {
+            state: State::Answer { reply: Some(reply) },
+        }
     }
 
     pub(crate) const fn job(run: Run<B, E>) -> Self {
-        Self { state: State::Job { run } }
+        Self {
+            state: State::Job { run },
+        }
     }
 }
 

@@ -13,13 +13,19 @@ pub(crate) struct Head<'a> {
 
 impl<'a> Head<'a> {
     pub(crate) fn new(parts: &'a Parts) -> Self {
-        Self { parts, uri: original_uri(parts).unwrap_or(&parts.uri) }
+        Self {
+            parts,
+            uri: original_uri(parts).unwrap_or(&parts.uri),
+        }
     }
 }
 
 #[cfg(feature = "axum")]
 fn original_uri(parts: &Parts) -> Option<&Uri> {
-    parts.extensions.get().map(|::axum::extract::OriginalUri(uri)| uri)
+    parts
+        .extensions
+        .get()
+        .map(|::axum::extract::OriginalUri(uri)| uri)
 }
 
 #[cfg(not(feature = "axum"))]

@@ -22,7 +22,10 @@ enum Contents<B> {
 
 impl<B> Held<B> {
     pub(crate) fn new(response: Response<B>, tunnel: bool) -> Self {
-        Self { response: response.map(Contents::Open), tunnel }
+        Self {
+            response: response.map(Contents::Open),
+            tunnel,
+        }
     }
 
     pub(crate) fn release(self) -> Response<PaymentBody<B>> {
@@ -53,7 +56,10 @@ impl<B: Body> Served for Held<B> {
             // Nothing is to come.
             contents => contents,
         };
-        Ok(Self { response: Response::from_parts(parts, contents), tunnel: self.tunnel })
+        Ok(Self {
+            response: Response::from_parts(parts, contents),
+            tunnel: self.tunnel,
+        })
     }
 }
 
@@ -72,7 +78,11 @@ async fn whole<B: Body>(body: B, limit: usize) -> Result<Contents<B>, HoldError>
         match frame.into_data() {
             Ok(mut data) => {
                 let size = data.remaining();
-                let before = if joined.is_empty() { first.len() } else { joined.len() };
+                let before = if joined.is_empty() {
+                    first.len()
+                } else {
+                    joined.len()
+                };
                 if size > limit.saturating_sub(before) {
                     return Err(HoldError::TooLarge);
                 }
@@ -93,6 +103,10 @@ async fn whole<B: Body>(body: B, limit: usize) -> Result<Contents<B>, HoldError>
             }
         }
     }
-    let data = if joined.is_empty() { first } else { joined.freeze() };
+    let data = if joined.is_empty() {
+        first
+    } else {
+        joined.freeze()
+    };
     Ok(Contents::Whole(data, trailers))
 }

@@ -40,7 +40,9 @@ impl<G: ReplayGuard> PaymentLayer<G> {
 
 impl<G> Clone for PaymentLayer<G> {
     fn clone(&self) -> Self {
-        Self { gate: self.gate.clone() }
+        Self {
+            gate: self.gate.clone(),
+        }
     }
 }
 
@@ -48,6 +50,9 @@ impl<S, G> Layer<S> for PaymentLayer<G> {
     type Service = PaymentService<S, G>;
 
     fn layer(&self, inner: S) -> PaymentService<S, G> {
-        PaymentService { gate: self.gate.clone(), inner }
+        PaymentService {
+            gate: self.gate.clone(),
+            inner,
+        }
     }
 }

@@ -19,7 +19,10 @@ pub struct PaymentService<S, G = MemoryReplayGuard> {
 
 impl<S: Clone, G> Clone for PaymentService<S, G> {
     fn clone(&self) -> Self {
-        Self { gate: self.gate.clone(), inner: self.inner.clone() }
+        Self {
+            gate: self.gate.clone(),
+            inner: self.inner.clone(),
+        }
     }
 }
 

@@ -52,7 +52,11 @@ pub(crate) fn reply<B>(reply: Reply) -> Response<PaymentBody<B>> {
 /// All values of a list header as one, without those that are no text.
 fn all_values(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut joined: Option<String> = None;
-    for value in headers.get_all(name).iter().filter_map(|value| value.to_str().ok()) {
+    for value in headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+    {
         match &mut joined {
             None => joined = Some(value.to_owned()),
             Some(joined) => {
