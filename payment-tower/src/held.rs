@@ -52,9 +52,8 @@ impl<B: Body> Served for Held<B> {
         }
         let (parts, contents) = self.response.into_parts();
         let contents = match contents {
-            Contents::Open(body) if !body.is_end_stream() => whole(body, limit).await?,
-            // Nothing is to come.
-            contents => contents,
+            Contents::Open(body) => whole(body, limit).await?,
+            whole => whole,
         };
         Ok(Self {
             response: Response::from_parts(parts, contents),

@@ -1,12 +1,22 @@
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::get as route;
 use http::{HeaderMap, HeaderName, StatusCode};
 use payment_tower::GateExt;
 
-use crate::till::{PRICE, Till, get, header, send};
+use crate::till::{PRICE, Till, Verdict, get, header, send};
 
 /// A priced route whose handler answers with this status and these headers.
 fn app(status: StatusCode, headers: &[(&'static str, &'static str)]) -> Router {
+    app_of(&Till::new(), status, headers)
+}
+
+fn app_of(
+    till: &Arc<Till>,
+    status: StatusCode,
+    headers: &[(&'static str, &'static str)],
+) -> Router {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(HeaderName::from_static(name), value.parse().unwrap());
@@ -14,7 +24,7 @@ fn app(status: StatusCode, headers: &[(&'static str, &'static str)]) -> Router {
     let handler = async move || (status, map, "answer");
     Router::new().route(
         "/",
-        route(handler).layer(Till::new().gate().priced(PRICE).unwrap()),
+        route(handler).layer(till.gate().priced(PRICE).unwrap()),
     )
 }
 
@@ -27,6 +37,14 @@ async fn no_shared_cache_keeps_what_was_paid_for() {
         ("cache-control", "s-maxage=9, immutable"),
     ];
     let response = send(&app(StatusCode::OK, &handler), get("/", "n1")).await;
+    assert_eq!(
+        header(&response, "cache-control"),
+        ["private, max-age=60, immutable"]
+    );
+    // Whether there is a receipt to show or not.
+    let till = Till::with(Verdict::Silent, 1);
+    let response = send(&app_of(&till, StatusCode::OK, &handler), get("/", "n1")).await;
+    assert_eq!(till.settles(), 1);
     assert_eq!(
         header(&response, "cache-control"),
         ["private, max-age=60, immutable"]
@@ -60,6 +78,7 @@ async fn a_handler_cannot_forge_a_receipt() {
         ("payment-response", "twice"),
         ("x-payment-response", "forged"),
         ("payment-receipt", "forged"),
+        ("x-test-receipt", "forged"),
         ("x-other", "kept"),
     ];
     for (status, receipts) in [
@@ -69,6 +88,9 @@ async fn a_handler_cannot_forge_a_receipt() {
     ] {
         let response = send(&app(status, &forged), get("/", "n1")).await;
         assert_eq!(header(&response, "payment-response"), receipts, "{status}");
+        if status.as_u16() < 400 {
+            assert_eq!(header(&response, "x-test-receipt"), ["settled"]);
+        }
         assert!(header(&response, "x-payment-response").is_empty());
         assert!(header(&response, "payment-receipt").is_empty());
         assert_eq!(header(&response, "x-other"), ["kept"]);

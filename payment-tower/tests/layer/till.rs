@@ -24,6 +24,8 @@ const NAME: ProtocolName = ProtocolName::new("test");
 pub(crate) enum Verdict {
     #[default]
     Yes,
+    /// Yes, with nothing to show for it.
+    Silent,
     No,
     Unknown,
 }
@@ -143,7 +145,10 @@ impl TestPayment {
     }
 
     fn receipt() -> Receipt {
-        Receipt::new("0xabc", &STAMP, "settled").with_errors()
+        let mut receipt = Receipt::new("0xabc", &STAMP, "settled").with_errors();
+        let odd = ("x-test-receipt".to_owned(), "settled".to_owned());
+        receipt.headers.push(odd);
+        receipt
     }
 }
 
@@ -190,6 +195,7 @@ impl Payment for TestPayment {
             self.till.go.acquire().await.unwrap().forget();
             match self.till.verdict {
                 Verdict::Yes => Ok(Self::receipt()),
+                Verdict::Silent => Ok(Receipt::default()),
                 Verdict::No => Err(Self::refusal("no_funds").into()),
                 Verdict::Unknown => Err(Denied::Unknown(Pending {
                     evidence: Bytes::from_static(b"sent"),
