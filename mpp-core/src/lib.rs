@@ -7,10 +7,18 @@
 //! - Every challenge differs: it carries fresh randomness, so two unpaid requests never share an
 //!   id.
 
+pub mod buyer;
+mod challenge;
+mod credential;
+mod encode;
 mod method;
 mod problem;
 pub mod refuse;
+mod time;
 
+pub use challenge::{Challenge, PAYMENT_AUTHORIZATION};
+pub use credential::{Credential, CredentialError, EchoedChallenge};
+pub use encode::{CanonicalError, EncodedRequest, RequestError, canonical_json};
 pub use method::{Method, MethodPayment, Presented, Settled, Terms};
 pub use problem::ProblemType;
 
