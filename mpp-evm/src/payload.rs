@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use alloy_primitives::{Address, B256};
 use payment_core::Units;
+use payment_evm::wire;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::hex::{Hex32, HexAddress, Text};
+use crate::mismatch::Mismatch;
 
 /// A payload whose members fit one type. Nothing in it has been compared with anything.
 #[derive(Debug)]
@@ -15,17 +17,17 @@ pub(crate) enum Payload<'a> {
     Permit2(SignedPermit<'a>),
     #[cfg_attr(not(feature = "onchain"), expect(dead_code, reason = "settled on chain only"))]
     Transaction(Cow<'a, str>),
-    Hash(Hex32),
+    Hash(B256),
 }
 
 #[derive(Debug)]
 pub(crate) struct FlatAuthorization<'a> {
-    pub(crate) from: HexAddress,
-    pub(crate) to: HexAddress,
+    pub(crate) from: Address,
+    pub(crate) to: Address,
     pub(crate) value: Units,
     pub(crate) valid_after: Units,
     pub(crate) valid_before: Units,
-    pub(crate) nonce: Hex32,
+    pub(crate) nonce: B256,
     pub(crate) signature: Cow<'a, str>,
 }
 
@@ -46,33 +48,37 @@ pub(crate) struct Permit {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Permitted {
-    pub(crate) token: HexAddress,
+    #[serde(with = "wire::address")]
+    pub(crate) token: Address,
     pub(crate) amount: Units,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransferDetail {
-    pub(crate) to: HexAddress,
+    #[serde(with = "wire::address")]
+    pub(crate) to: Address,
     pub(crate) requested_amount: Units,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Witness<'a> {
-    pub(crate) challenge_hash: Hex32,
+    #[serde(with = "wire::word")]
+    pub(crate) challenge_hash: B256,
     #[serde(borrow, default)]
     pub(crate) external_id: Option<Text<'a>>,
 }
 
-/// Why a payload is none of the types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// Not the members, or not of the form, that its type has; or members of two types.
-    Shape,
-    /// A type that this method does not know.
-    Type,
-}
+#[derive(Deserialize)]
+struct HexAddress(#[serde(with = "wire::address")] Address);
+
+#[derive(Clone, Copy, Deserialize)]
+struct Hex32(#[serde(with = "wire::word")] B256);
+
+/// A text that is borrowed where the JSON allows.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Every member of every type. Which of them are there tells the type.
 #[derive(Deserialize)]
@@ -99,24 +105,24 @@ struct Members<'a> {
 impl<'a> Payload<'a> {
     /// Reads a payload. The words alone decide nothing: an OKX payload says `transaction` and
     /// carries an authorization, which is refused here rather than taken for a raw transaction.
-    pub(crate) fn read(json: &'a str) -> Result<Self, Unfit> {
-        let members: Members<'a> = serde_json::from_str(json).map_err(|_| Unfit::Shape)?;
+    pub(crate) fn read(json: &'a str) -> Result<Self, Mismatch> {
+        let members: Members<'a> = serde_json::from_str(json).map_err(|_| Mismatch::Shape)?;
         let has_flat = members.has_flat();
         let has_permit = members.has_permit();
         if members.authorization.is_some() {
-            return Err(Unfit::Shape);
+            return Err(Mismatch::Shape);
         }
         match (&*members.kind, has_flat, has_permit, members.hash) {
-            ("authorization", true, false, None) => members.authorization().ok_or(Unfit::Shape),
-            ("permit2", false, true, None) => members.permit2().ok_or(Unfit::Shape),
+            ("authorization", true, false, None) => members.authorization().ok_or(Mismatch::Shape),
+            ("permit2", false, true, None) => members.permit2().ok_or(Mismatch::Shape),
             ("transaction", false, false, None) => {
-                members.signature.map(|raw| Self::Transaction(raw.0)).ok_or(Unfit::Shape)
+                members.signature.map(|raw| Self::Transaction(raw.0)).ok_or(Mismatch::Shape)
             }
             ("hash", false, false, Some(hash)) if members.signature.is_none() => {
-                Ok(Self::Hash(hash))
+                Ok(Self::Hash(hash.0))
             }
-            ("authorization" | "permit2" | "transaction" | "hash", ..) => Err(Unfit::Shape),
-            _ => Err(Unfit::Type),
+            ("authorization" | "permit2" | "transaction" | "hash", ..) => Err(Mismatch::Shape),
+            _ => Err(Mismatch::Type),
         }
     }
 }
@@ -137,12 +143,12 @@ impl<'a> Members<'a> {
 
     fn authorization(self) -> Option<Payload<'a>> {
         Some(Payload::Authorization(FlatAuthorization {
-            from: self.from?,
-            to: self.to?,
+            from: self.from?.0,
+            to: self.to?.0,
             value: self.value?,
             valid_after: self.valid_after?,
             valid_before: self.valid_before?,
-            nonce: self.nonce?,
+            nonce: self.nonce?.0,
             signature: self.signature?.0,
         }))
     }
@@ -178,7 +184,7 @@ mod tests {
             "witness": {"challengeHash": WORD}, "signature": "0x00"})
     }
 
-    fn kind(value: &Value) -> Result<&'static str, Unfit> {
+    fn kind(value: &Value) -> Result<&'static str, Mismatch> {
         Ok(match Payload::read(&value.to_string())? {
             Payload::Authorization(_) => "authorization",
             Payload::Permit2(_) => "permit2",
@@ -221,16 +227,16 @@ mod tests {
             assert!(kind(&base).is_ok(), "{base}");
             for (member, value) in extras {
                 let mixed = with(base.clone(), member, value);
-                assert_eq!(kind(&mixed), Err(Unfit::Shape), "{mixed}");
+                assert_eq!(kind(&mixed), Err(Mismatch::Shape), "{mixed}");
             }
         }
-        assert_eq!(kind(&with(authorization(), "authorization", json!({}))), Err(Unfit::Shape));
+        assert_eq!(kind(&with(authorization(), "authorization", json!({}))), Err(Mismatch::Shape));
     }
 
     #[test]
     fn the_form_that_carries_an_authorization_as_transaction_is_refused() {
         let okx = json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
-        assert_eq!(kind(&okx), Err(Unfit::Shape));
+        assert_eq!(kind(&okx), Err(Mismatch::Shape));
     }
 
     #[test]
@@ -238,18 +244,18 @@ mod tests {
         for base in [authorization(), permit2()] {
             for member in base.as_object().unwrap().keys().filter(|name| *name != "type") {
                 let less = without(base.clone(), member);
-                assert_eq!(kind(&less), Err(Unfit::Shape), "{less}");
+                assert_eq!(kind(&less), Err(Mismatch::Shape), "{less}");
                 let odd = with(base.clone(), member, json!(7));
-                assert_eq!(kind(&odd), Err(Unfit::Shape), "{odd}");
+                assert_eq!(kind(&odd), Err(Mismatch::Shape), "{odd}");
             }
         }
         for amount in ["+1", "01", "0x1", "1.0", "-1", ""] {
             let odd = with(authorization(), "value", json!(amount));
-            assert_eq!(kind(&odd), Err(Unfit::Shape), "{odd}");
+            assert_eq!(kind(&odd), Err(Mismatch::Shape), "{odd}");
         }
-        assert_eq!(kind(&json!({"type": "session"})), Err(Unfit::Type));
+        assert_eq!(kind(&json!({"type": "session"})), Err(Mismatch::Type));
         for not_an_object in [json!([]), json!("hash"), json!(null), json!({})] {
-            assert_eq!(kind(&not_an_object), Err(Unfit::Shape));
+            assert_eq!(kind(&not_an_object), Err(Mismatch::Shape));
         }
     }
 }

@@ -1,6 +1,8 @@
 use alloy_primitives::Address;
+use payment_evm::wire;
 
-use crate::hex::address;
+use crate::Due;
+use crate::mismatch::Mismatch;
 
 /// Who a credential says has paid: `did:pkh:eip155:<chain id>:<address>`. A claim until a
 /// signature or a transfer proves it.
@@ -17,7 +19,16 @@ impl Source {
         if !canonical {
             return None;
         }
-        Some(Self { chain_id: chain_id.parse().ok()?, address: address(account)? })
+        Some(Self { chain_id: chain_id.parse().ok()?, address: wire::address::parse(account).ok()? })
+    }
+
+    /// Whether it names this payer on the chain of what is due.
+    pub(crate) fn is(self, due: &Due, payer: Address) -> Result<(), Mismatch> {
+        if self.chain_id == due.token.chain_id && self.address == payer {
+            Ok(())
+        } else {
+            Err(Mismatch::OtherSource)
+        }
     }
 }
 
