@@ -8,12 +8,16 @@ use crate::reply::VARY_ON;
 #[must_use]
 pub fn merge_private(handler: Option<&str>) -> HeaderValue {
     const PRIVATE: HeaderValue = HeaderValue::from_static("private");
-    let Some(handler) = handler else { return PRIVATE };
+    let Some(handler) = handler else {
+        return PRIVATE;
+    };
     let mut merged = String::with_capacity(handler.len() + 9);
     merged.push_str("private");
     for directive in handler.split(',').map(str::trim).filter(|d| !d.is_empty()) {
         let name = directive.split('=').next().unwrap_or_default().trim();
-        let shared = ["public", "private", "s-maxage"].iter().any(|n| name.eq_ignore_ascii_case(n));
+        let shared = ["public", "private", "s-maxage"]
+            .iter()
+            .any(|n| name.eq_ignore_ascii_case(n));
         if !shared {
             merged.push_str(", ");
             merged.push_str(directive);
@@ -43,9 +47,15 @@ mod tests {
             (None, "private"),
             (Some(""), "private"),
             (Some("max-age=60"), "private, max-age=60"),
-            (Some("Public, max-age=60, S-MaxAge=9"), "private, max-age=60"),
+            (
+                Some("Public, max-age=60, S-MaxAge=9"),
+                "private, max-age=60",
+            ),
             (Some("no-store"), "private, no-store"),
-            (Some("private=\"set-cookie\", no-cache"), "private, no-cache"),
+            (
+                Some("private=\"set-cookie\", no-cache"),
+                "private, no-cache",
+            ),
         ] {
             assert_eq!(merge_private(handler), merged);
         }

@@ -53,7 +53,9 @@ static LATEST: AtomicU64 = AtomicU64::new(0);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         Timestamp(LATEST.fetch_max(millis, Ordering::Relaxed).max(millis))
     }

@@ -49,7 +49,12 @@ struct Refused {
 impl Refusal {
     /// A refusal in the protocol's own problem type and code.
     pub fn new(by: ProtocolName, problem: Problem) -> Self {
-        Self(Box::new(Refused { by, problem, headers: Vec::new(), retry_after: None }))
+        Self(Box::new(Refused {
+            by,
+            problem,
+            headers: Vec::new(),
+            retry_after: None,
+        }))
     }
 
     /// Adds a header to the answer, such as a failed settlement receipt.
@@ -116,22 +121,38 @@ pub struct Fault {
 impl Fault {
     /// Something we depend on gave a wrong answer: 502.
     pub fn upstream(code: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, code, cause: Some(cause.into()) }
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            code,
+            cause: Some(cause.into()),
+        }
     }
 
     /// Something we depend on can't be reached, or we are at a limit: 503.
     pub fn unavailable(code: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, code, cause: Some(cause.into()) }
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code,
+            cause: Some(cause.into()),
+        }
     }
 
     /// Something we depend on did not answer in time: 504.
     pub fn timeout(code: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { status: StatusCode::GATEWAY_TIMEOUT, code, cause: Some(cause.into()) }
+        Self {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            code,
+            cause: Some(cause.into()),
+        }
     }
 
     /// Our own mistake: 500.
     pub fn internal(code: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code, cause: Some(cause.into()) }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code,
+            cause: Some(cause.into()),
+        }
     }
 
     /// The status of the answer.

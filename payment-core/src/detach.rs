@@ -22,7 +22,10 @@ pub(crate) struct Detach<S: Spawn, T: Send + 'static> {
 
 impl<S: Spawn, T: Send + 'static> Detach<S, T> {
     pub(crate) fn new(spawn: S, task: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { task: Some(Box::pin(task)), spawn }
+        Self {
+            task: Some(Box::pin(task)),
+            spawn,
+        }
     }
 }
 
@@ -30,7 +33,9 @@ impl<S: Spawn, T: Send + 'static> Future for Detach<S, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let Some(task) = self.task.as_mut() else { return Poll::Pending };
+        let Some(task) = self.task.as_mut() else {
+            return Poll::Pending;
+        };
         let ready = task.as_mut().poll(context);
         if ready.is_ready() {
             self.task = None;

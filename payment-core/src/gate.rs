@@ -59,7 +59,10 @@ pub enum ConfigError {
 impl ConfigError {
     /// A setting that is missing or wrong.
     pub fn setting(setting: &'static str, reason: impl Into<String>) -> Self {
-        Self::Setting { setting, reason: reason.into() }
+        Self::Setting {
+            setting,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -92,7 +95,9 @@ impl<G: ReplayGuard> Gate<G> {
             origin: None,
             in_flight: Arc::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Prices a route. What does not change between requests is encoded here, once.
@@ -105,21 +110,35 @@ impl<G: ReplayGuard> Gate<G> {
         if route.price.is_zero() {
             return Err(ConfigError::ZeroPrice);
         }
-        let offering = self.shared.protocol.offer(&route)?.ok_or(ConfigError::NoProtocol)?;
+        let offering = self
+            .shared
+            .protocol
+            .offer(&route)?
+            .ok_or(ConfigError::NoProtocol)?;
         let shared = Arc::clone(&self.shared);
-        Ok(RouteGate { priced: Arc::new(Priced { shared, route, offering }) })
+        Ok(RouteGate {
+            priced: Arc::new(Priced {
+                shared,
+                route,
+                offering,
+            }),
+        })
     }
 }
 
 impl<G> Clone for Gate<G> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
 impl<G> fmt::Debug for Gate<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("protocol", &self.shared.protocol.name()).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("protocol", &self.shared.protocol.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,8 +163,20 @@ impl<G: ReplayGuard> GateBuilder<G> {
     /// Sets where used credentials are remembered.
     #[must_use]
     pub fn guard<H: ReplayGuard>(self, guard: H) -> GateBuilder<H> {
-        let Self { protocol, clock, limits, origin, .. } = self;
-        GateBuilder { protocol, guard, clock, limits, origin }
+        let Self {
+            protocol,
+            clock,
+            limits,
+            origin,
+            ..
+        } = self;
+        GateBuilder {
+            protocol,
+            guard,
+            clock,
+            limits,
+            origin,
+        }
     }
 
     /// Sets where time comes from.
@@ -170,16 +201,33 @@ impl<G: ReplayGuard> GateBuilder<G> {
     /// characters that can't stand in a URL.
     pub fn build(self) -> Result<Gate<G>, ConfigError> {
         let origin = self.origin.as_deref().map(canonical_origin).transpose()?;
-        let Self { protocol, guard, clock, limits, .. } = self;
+        let Self {
+            protocol,
+            guard,
+            clock,
+            limits,
+            ..
+        } = self;
         let in_flight = Arc::default();
-        let shared = Shared { protocol, guard, clock, limits, origin, in_flight };
-        Ok(Gate { shared: Arc::new(shared) })
+        let shared = Shared {
+            protocol,
+            guard,
+            clock,
+            limits,
+            origin,
+            in_flight,
+        };
+        Ok(Gate {
+            shared: Arc::new(shared),
+        })
     }
 }
 
 impl<G> fmt::Debug for GateBuilder<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GateBuilder").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("GateBuilder")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,9 +235,14 @@ fn canonical_origin(text: &str) -> Result<Box<str>, ConfigError> {
     let uri: http::Uri = text.parse().map_err(|_| ConfigError::Origin)?;
     let host = uri.host().ok_or(ConfigError::Origin)?;
     let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let secure = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
+    let secure =
+        uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
     let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('@');
-    if secure && bare { Ok(text.trim_end_matches('/').into()) } else { Err(ConfigError::Origin) }
+    if secure && bare {
+        Ok(text.trim_end_matches('/').into())
+    } else {
+        Err(ConfigError::Origin)
+    }
 }
 
 /// The gate of one route. Frameworks call [`RouteGate::admit`] for each request.
@@ -226,12 +279,18 @@ impl<G: ReplayGuard> RouteGate<G> {
         let claimed = match self.priced.offering.claim(head) {
             Ok(None) => Claimed::Nothing,
             Ok(Some(claim)) if claim.credential.len() > self.priced.shared.limits.credential => {
-                return Admission::Answer(Reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+                return Admission::Answer(Reply::empty(
+                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                ));
             }
             Ok(Some(claim)) => Claimed::Something(claim),
             Err(refusal) => Claimed::Unreadable(refusal),
         };
-        Admission::Priced(Job { priced: Arc::clone(&self.priced), ask: self.ask(head), claimed })
+        Admission::Priced(Job {
+            priced: Arc::clone(&self.priced),
+            ask: self.ask(head),
+            claimed,
+        })
     }
 
     fn ask(&self, head: &dyn RequestHead) -> Ask {
@@ -260,13 +319,17 @@ impl<G: ReplayGuard> RouteGate<G> {
 
 impl<G> Clone for RouteGate<G> {
     fn clone(&self) -> Self {
-        Self { priced: Arc::clone(&self.priced) }
+        Self {
+            priced: Arc::clone(&self.priced),
+        }
     }
 }
 
 impl<G> fmt::Debug for RouteGate<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteGate").field("price", &self.priced.route.price).finish_non_exhaustive()
+        f.debug_struct("RouteGate")
+            .field("price", &self.priced.route.price)
+            .finish_non_exhaustive()
     }
 }
 

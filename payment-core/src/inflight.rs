@@ -21,17 +21,26 @@ pub(crate) struct Place {
 impl InFlight {
     /// A place among at most `limit`.
     pub(crate) fn enter(self: &Arc<Self>, limit: usize) -> Option<Place> {
-        let entered = self.total.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-            (count < limit).then_some(count + 1)
-        });
-        entered.ok().map(|_| Place { counts: Arc::clone(self), payer: None })
+        let entered = self
+            .total
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
+                (count < limit).then_some(count + 1)
+            });
+        entered.ok().map(|_| Place {
+            counts: Arc::clone(self),
+            payer: None,
+        })
     }
 }
 
 impl Place {
     /// Counts this request for its payer too; `false` when that one has `limit` in work already.
     pub(crate) fn by(&mut self, payer: &Account, limit: usize) -> bool {
-        let mut payers = self.counts.payers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut payers = self
+            .counts
+            .payers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let count = payers.entry(payer.clone()).or_insert(0);
         if *count >= limit {
             return false;
@@ -46,8 +55,14 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.counts.total.fetch_sub(1, Ordering::AcqRel);
-        let Some(payer) = self.payer.take() else { return };
-        let mut payers = self.counts.payers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(payer) = self.payer.take() else {
+            return;
+        };
+        let mut payers = self
+            .counts
+            .payers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = payers.get_mut(&payer) {
             *count -= 1;
             if *count == 0 {

@@ -94,7 +94,11 @@ impl<G: ReplayGuard> Job<G> {
         F: Future<Output = Result<R, E>>,
         R: Served,
     {
-        let Self { priced, ask, claimed } = self;
+        let Self {
+            priced,
+            ask,
+            claimed,
+        } = self;
         let claim = match claimed {
             Claimed::Something(claim) => claim,
             Claimed::Nothing => return Ok(Outcome::Reply(priced.unpaid(&ask, None).await)),
@@ -135,7 +139,9 @@ impl<G: ReplayGuard> Job<G> {
                 Err(error) => {
                     drop(permit);
                     let fault = Fault::internal("response_not_holdable", error);
-                    return Ok(Outcome::Reply(priced.denied(&ask, Denied::Failed(fault)).await));
+                    return Ok(Outcome::Reply(
+                        priced.denied(&ask, Denied::Failed(fault)).await,
+                    ));
                 }
             }
         };
@@ -161,7 +167,9 @@ impl<G: ReplayGuard> Job<G> {
 
 impl<G> fmt::Debug for Job<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job").field("ask", &self.ask).finish_non_exhaustive()
+        f.debug_struct("Job")
+            .field("ask", &self.ask)
+            .finish_non_exhaustive()
     }
 }
 
@@ -172,8 +180,16 @@ async fn authorize<G: ReplayGuard, S: Spawn>(
     claim: Claim,
     spawn: S,
 ) -> Result<Permit<G, S>, Denied> {
-    let Priced { shared, offering, .. } = &**priced;
-    let Limits { in_flight, in_flight_per_payer, lease, retry_after, .. } = shared.limits;
+    let Priced {
+        shared, offering, ..
+    } = &**priced;
+    let Limits {
+        in_flight,
+        in_flight_per_payer,
+        lease,
+        retry_after,
+        ..
+    } = shared.limits;
     let by = claim.protocol;
     let mut place = shared
         .in_flight
@@ -181,7 +197,12 @@ async fn authorize<G: ReplayGuard, S: Spawn>(
         .ok_or_else(|| Fault::unavailable("too_many_payments", "in-flight limit reached"))?;
 
     let mut payment = offering.bind(ask, claim)?;
-    match shared.guard.look(payment.keys(), ask.now).await.map_err(store_fault)? {
+    match shared
+        .guard
+        .look(payment.keys(), ask.now)
+        .await
+        .map_err(store_fault)?
+    {
         Standing::Spent => return Err(payment.spent().into()),
         Standing::Open => payment.in_time()?,
         Standing::Started => {}
@@ -195,11 +216,18 @@ async fn authorize<G: ReplayGuard, S: Spawn>(
 
     let scope = scope(ask);
     let mut permit = Permit {
-        core: Some(Core { payment, ticket: None, priced: Arc::clone(priced), _place: place }),
+        core: Some(Core {
+            payment,
+            ticket: None,
+            priced: Arc::clone(priced),
+            _place: place,
+        }),
         receipt: None,
         spawn,
     };
-    let Some(core) = permit.core.as_mut() else { return Err(lost()) };
+    let Some(core) = permit.core.as_mut() else {
+        return Err(lost());
+    };
     let resume = if core.payment.keys().is_empty() {
         Resume::Fresh
     } else {
@@ -239,7 +267,11 @@ async fn in_time_and_verified(payment: &mut dyn Payment) -> Result<(), Denied> {
 
 /// What a credential is good for: this request and no other.
 fn scope(ask: &Ask) -> [u8; 32] {
-    let parts = [&*ask.method, &*ask.path, ask.query.as_deref().unwrap_or("\0")];
+    let parts = [
+        &*ask.method,
+        &*ask.path,
+        ask.query.as_deref().unwrap_or("\0"),
+    ];
     let mut text = Vec::with_capacity(24 + parts.iter().map(|part| part.len()).sum::<usize>());
     for part in parts {
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
@@ -300,7 +332,10 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     fn stamps(&self) -> Vec<(HeaderName, HeaderValue)> {
-        self.receipt.as_ref().map(|receipt| receipt.stamps().collect()).unwrap_or_default()
+        self.receipt
+            .as_ref()
+            .map(|receipt| receipt.stamps().collect())
+            .unwrap_or_default()
     }
 
     /// Moves the money. Runs detached from the request.
@@ -308,7 +343,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         if self.is_settled() {
             return Ok(());
         }
-        let Some(core) = self.core.as_mut() else { return Err(lost()) };
+        let Some(core) = self.core.as_mut() else {
+            return Err(lost());
+        };
         match core.advance(Stage::Settling).await {
             Ok(()) => {}
             // Another request holds the credential now. It settles; this one must not.
@@ -324,7 +361,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
 
     /// Finds out what became of a settlement whose answer was lost.
     async fn reconcile(&mut self, evidence: &Bytes) -> Result<(), Denied> {
-        let Some(core) = self.core.as_mut() else { return Err(lost()) };
+        let Some(core) = self.core.as_mut() else {
+            return Err(lost());
+        };
         let answer = core.payment.reconcile(evidence).await;
         // A fault tells nothing about the settlement that may have been sent before.
         let answer = match answer {
@@ -345,7 +384,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
             Err(denied) => return Err(self.give_up(denied).await),
         };
-        let Some(core) = self.core.as_ref() else { return Err(lost()) };
+        let Some(core) = self.core.as_ref() else {
+            return Err(lost());
+        };
         let stage = Stage::Paid(receipt.to_bytes());
         if let Err(error) = core.advance(stage).await {
             // The record says "settling": the same credential will find the settlement again.
@@ -383,7 +424,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
 
     /// The response is about to leave: the credential is used up.
     async fn deliver(mut self) -> Result<(), Denied> {
-        let Some(core) = self.core.take() else { return Err(lost()) };
+        let Some(core) = self.core.take() else {
+            return Err(lost());
+        };
         match core.advance(Stage::Spent).await {
             Ok(()) => Ok(()),
             Err(StoreFault::Lost) => Err(lost()),
@@ -397,7 +440,9 @@ impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
         let Some(core) = self.core.take() else { return };
         let receipt = self.receipt.take();
         self.spawn.spawn(Box::pin(async move {
-            let Some(receipt) = receipt else { return core.release().await };
+            let Some(receipt) = receipt else {
+                return core.release().await;
+            };
             if let Err(error) = core.advance(Stage::Undelivered(receipt.to_bytes())).await {
                 tracing::error!(error = %error, "a paid and undelivered request is not recorded");
             }
@@ -438,7 +483,10 @@ impl<G: ReplayGuard> Priced<G> {
             Denied::Failed(fault) => self.fault(&fault),
             Denied::Unknown(pending) => {
                 tracing::warn!(code = pending.code, cause = %pending.cause, "settlement outcome unknown");
-                let problem = Problem { code: pending.code.into(), ..SETTLEMENT_PENDING };
+                let problem = Problem {
+                    code: pending.code.into(),
+                    ..SETTLEMENT_PENDING
+                };
                 let mut reply = Reply::problem(&problem);
                 reply.headers.extend(pending.headers);
                 reply.retry_after(self.shared.limits.retry_after)
@@ -447,9 +495,15 @@ impl<G: ReplayGuard> Priced<G> {
     }
 
     fn fault(&self, fault: &Fault) -> Reply {
-        let cause = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
+        let cause = std::error::Error::source(fault)
+            .map(ToString::to_string)
+            .unwrap_or_default();
         tracing::warn!(code = fault.code(), cause, "payment could not be processed");
-        let problem = Problem { status: fault.status(), code: fault.code().into(), ..FAULT };
+        let problem = Problem {
+            status: fault.status(),
+            code: fault.code().into(),
+            ..FAULT
+        };
         let reply = Reply::problem(&problem);
         match fault.status() {
             StatusCode::INTERNAL_SERVER_ERROR => reply,

@@ -15,7 +15,10 @@ pub struct JsonLimits {
 
 impl Default for JsonLimits {
     fn default() -> Self {
-        Self { depth: 16, members: 256 }
+        Self {
+            depth: 16,
+            members: 256,
+        }
     }
 }
 
@@ -35,10 +38,13 @@ pub struct StrictJsonError(#[source] serde_json::Error);
 pub fn strict_json(text: &[u8], limits: JsonLimits) -> Result<(), StrictJsonError> {
     let left = Cell::new(limits.members);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    Value { left: &left, depth: limits.depth }
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(StrictJsonError)
+    Value {
+        left: &left,
+        depth: limits.depth,
+    }
+    .deserialize(&mut deserializer)
+    .and_then(|()| deserializer.end())
+    .map_err(StrictJsonError)
 }
 
 #[derive(Clone, Copy)]
@@ -156,7 +162,14 @@ mod tests {
     use super::*;
 
     fn ok(text: &str) -> bool {
-        strict_json(text.as_bytes(), JsonLimits { depth: 3, members: 5 }).is_ok()
+        strict_json(
+            text.as_bytes(),
+            JsonLimits {
+                depth: 3,
+                members: 5,
+            },
+        )
+        .is_ok()
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::Timestamp;
 use crate::replay::{
     ReplayGuard, ReplayKey, Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket,
 };
-use crate::Timestamp;
 
 /// The replay guard of a single process: bounded, in memory, gone when the process ends.
 ///
@@ -56,7 +56,11 @@ impl MemoryReplayGuard {
     /// Room for this many credentials in their validity.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { capacity, skew: Duration::from_secs(60), inner: Mutex::default() }
+        Self {
+            capacity,
+            skew: Duration::from_secs(60),
+            inner: Mutex::default(),
+        }
     }
 
     /// How many credentials are remembered now.
@@ -94,7 +98,10 @@ impl MemoryReplayGuard {
         }
         inner.tokens += 1;
         let token = inner.tokens;
-        let holder = Holder { token, until: wish.now.plus(wish.lease) };
+        let holder = Holder {
+            token,
+            until: wish.now.plus(wish.lease),
+        };
         let Some(at) = found else {
             if inner.records.len() + inner.aliases.len() + wish.keys.len() > self.capacity {
                 return Err(StoreFault::Full);
@@ -113,7 +120,13 @@ impl MemoryReplayGuard {
             };
             inner.forget.extend(forget_at.map(|at| (at, primary)));
             inner.records.insert(primary, record);
-            return Ok(Reserve::Held(Ticket { key: primary, token }, Resume::Fresh));
+            return Ok(Reserve::Held(
+                Ticket {
+                    key: primary,
+                    token,
+                },
+                Resume::Fresh,
+            ));
         };
         let Some(record) = inner.records.get_mut(&at) else {
             return Err(StoreFault::Unavailable("a key without its record".into()));
@@ -121,7 +134,11 @@ impl MemoryReplayGuard {
         if matches!(record.step, Step::Spent) {
             return Ok(Reserve::Spent);
         }
-        if record.holder.as_ref().is_some_and(|holder| holder.until > wish.now) {
+        if record
+            .holder
+            .as_ref()
+            .is_some_and(|holder| holder.until > wish.now)
+        {
             return Ok(Reserve::InFlight);
         }
         let resume = match &record.step {
@@ -165,12 +182,17 @@ impl Inner {
 
     fn held(&mut self, ticket: &Ticket) -> Option<&mut Record> {
         let record = self.records.get_mut(&ticket.key)?;
-        let ours = record.holder.as_ref().is_some_and(|holder| holder.token == ticket.token);
+        let ours = record
+            .holder
+            .as_ref()
+            .is_some_and(|holder| holder.token == ticket.token);
         ours.then_some(record)
     }
 
     fn forget_later(&mut self, key: ReplayKey, at: Option<Timestamp>) {
-        let Some(record) = self.records.get_mut(&key) else { return };
+        let Some(record) = self.records.get_mut(&key) else {
+            return;
+        };
         if let Some(before) = record.forget_at {
             self.forget.remove(&(before, key));
         }
@@ -179,7 +201,9 @@ impl Inner {
     }
 
     fn remove(&mut self, key: &ReplayKey) {
-        let Some(record) = self.records.remove(key) else { return };
+        let Some(record) = self.records.remove(key) else {
+            return;
+        };
         for alias in &record.aliases {
             self.aliases.remove(alias);
         }
@@ -203,7 +227,10 @@ impl ReplayGuard for MemoryReplayGuard {
     async fn look(&self, keys: &[ReplayKey], _now: Timestamp) -> Result<Standing, StoreFault> {
         let inner = self.lock();
         let mut standing = Standing::Open;
-        for record in keys.iter().filter_map(|key| inner.records.get(&inner.find(key)?)) {
+        for record in keys
+            .iter()
+            .filter_map(|key| inner.records.get(&inner.find(key)?))
+        {
             match record.step {
                 Step::Spent => return Ok(Standing::Spent),
                 Step::Settling(_) | Step::Paid(_) => standing = Standing::Started,
@@ -219,7 +246,9 @@ impl ReplayGuard for MemoryReplayGuard {
 
     async fn advance(&self, ticket: &Ticket, stage: Stage) -> Result<(), StoreFault> {
         let mut inner = self.lock();
-        let Some(record) = inner.held(ticket) else { return Err(StoreFault::Lost) };
+        let Some(record) = inner.held(ticket) else {
+            return Err(StoreFault::Lost);
+        };
         let keep_until = record.keep_until;
         let mut forget_at = None;
         match stage {
@@ -254,7 +283,9 @@ impl ReplayGuard for MemoryReplayGuard {
 
 impl fmt::Debug for MemoryReplayGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryReplayGuard").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("MemoryReplayGuard")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
     }
 }
 

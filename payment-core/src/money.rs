@@ -92,21 +92,32 @@ impl Money {
     /// `Inexact` when digits would be lost or the result does not fit 256 bits.
     pub fn to_units(self, decimals: u8) -> Result<Units, Inexact> {
         let inexact = Inexact { decimals };
-        let ten = |power: u8| U256::from(10u8).checked_pow(U256::from(power)).ok_or(inexact);
+        let ten = |power: u8| {
+            U256::from(10u8)
+                .checked_pow(U256::from(power))
+                .ok_or(inexact)
+        };
         let digits = U256::from(self.digits);
         if decimals >= self.scale {
             let factor = ten(decimals - self.scale)?;
             return digits.checked_mul(factor).map(Units::new).ok_or(inexact);
         }
         let (quotient, rest) = digits.div_rem(ten(self.scale - decimals)?);
-        if rest.is_zero() { Ok(Units::new(quotient)) } else { Err(inexact) }
+        if rest.is_zero() {
+            Ok(Units::new(quotient))
+        } else {
+            Err(inexact)
+        }
     }
 
     /// `self * times`, unless it does not fit.
     #[must_use]
     pub const fn checked_mul(self, times: u64) -> Option<Self> {
         match self.digits.checked_mul(times as u128) {
-            Some(digits) => Some(Self { digits, scale: self.scale }),
+            Some(digits) => Some(Self {
+                digits,
+                scale: self.scale,
+            }),
             None => None,
         }
     }
@@ -230,11 +241,16 @@ mod tests {
 
     #[test]
     fn odd_spellings_are_refused() {
-        for bad in ["", ".", ".01", "1.", "+1", "-1", "1e3", "1,000", "0x1", "1.2.3", "１", " 1"] {
+        for bad in [
+            "", ".", ".01", "1.", "+1", "-1", "1e3", "1,000", "0x1", "1.2.3", "１", " 1",
+        ] {
             assert!(Money::from_decimal(bad).is_err(), "{bad:?}");
         }
         assert_eq!("$ 1.50 usd".parse::<Price>().unwrap().symbol, None);
-        assert_eq!("1 USDT0".parse::<Price>().unwrap().symbol.as_deref(), Some("USDT0"));
+        assert_eq!(
+            "1 USDT0".parse::<Price>().unwrap().symbol.as_deref(),
+            Some("USDT0")
+        );
         for bad in ["$1,000", "1.50USDT", "€1", "NaN", "$$1", "1 2", "1 USD C"] {
             assert!(bad.parse::<Price>().is_err(), "{bad:?}");
         }

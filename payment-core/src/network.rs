@@ -47,16 +47,24 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         let (namespace, reference) = text.split_once(':').ok_or(NetworkError)?;
         if namespace == "eip155" {
-            let canonical = !reference.starts_with('0') && reference.bytes().all(|b| b.is_ascii_digit());
+            let canonical =
+                !reference.starts_with('0') && reference.bytes().all(|b| b.is_ascii_digit());
             if !canonical {
                 return Err(NetworkError);
             }
-            return reference.parse().map(Self::eip155).map_err(|_| NetworkError);
+            return reference
+                .parse()
+                .map(Self::eip155)
+                .map_err(|_| NetworkError);
         }
         let namespace_ok = (3..=8).contains(&namespace.len())
-            && namespace.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && namespace
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let reference_ok = (1..=32).contains(&reference.len())
-            && reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && reference
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         // "cloudflare:402" has a namespace longer than CAIP-2 allows and is in use.
         if (namespace_ok || namespace == "cloudflare") && reference_ok {
             Ok(Self(Name::Other(text.into())))

@@ -20,8 +20,14 @@ impl Paid {
     /// A payment of so many base units. For protocols.
     #[must_use]
     pub fn new(protocol: ProtocolName, amount: Units) -> Self {
-        let facts =
-            Facts { protocol, payer: None, network: None, asset: None, amount, transaction: None };
+        let facts = Facts {
+            protocol,
+            payer: None,
+            network: None,
+            asset: None,
+            amount,
+            transaction: None,
+        };
         Self(Arc::new(facts))
     }
 

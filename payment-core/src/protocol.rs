@@ -90,7 +90,11 @@ impl Claim {
     /// A claim of this protocol.
     #[must_use]
     pub const fn new(protocol: ProtocolName, kind: u8, credential: Bytes) -> Self {
-        Self { protocol, kind, credential }
+        Self {
+            protocol,
+            kind,
+            credential,
+        }
     }
 }
 
@@ -187,7 +191,9 @@ impl Receipt {
     /// The stored form.
     pub(crate) fn to_bytes(&self) -> Bytes {
         // Strings always serialize; an empty record would read as "no receipt headers".
-        serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
+        serde_json::to_vec(self)
+            .map(Bytes::from)
+            .unwrap_or_default()
     }
 
     /// Reads the stored form.

@@ -31,7 +31,10 @@ impl ReplayKey {
     /// version or route it arrives by.
     #[must_use]
     pub fn token_nonce(chain_id: u64, token: [u8; 20], from: [u8; 20], nonce: [u8; 32]) -> Self {
-        Self::new("token-nonce", &[&chain_id.to_be_bytes(), &token, &from, &nonce])
+        Self::new(
+            "token-nonce",
+            &[&chain_id.to_be_bytes(), &token, &from, &nonce],
+        )
     }
 
     /// The 32 bytes, for a store.
@@ -74,7 +77,13 @@ impl<'a> Reservation<'a> {
         now: Timestamp,
         lease: Duration,
     ) -> Self {
-        Self { keys, scope, keep_until, now, lease }
+        Self {
+            keys,
+            scope,
+            keep_until,
+            now,
+            lease,
+        }
     }
 }
 

@@ -24,7 +24,11 @@ impl Reply {
     /// An empty answer with this status.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// A problem document, not to be stored by any cache.
@@ -37,7 +41,10 @@ impl Reply {
     /// the one JSON object.
     pub(crate) fn challenged(problem: &Problem, challenges: &[Challenge]) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static(VARY_ON));
         let extra: usize = challenges.iter().map(|c| c.members.len() + 1).sum();
@@ -58,19 +65,28 @@ impl Reply {
                 headers.append(name.clone(), value.clone());
             }
         }
-        Self { status: problem.status, headers, body: body.freeze() }
+        Self {
+            status: problem.status,
+            headers,
+            body: body.freeze(),
+        }
     }
 
     /// The answer to a CORS preflight: it asks nothing of the handler and costs nothing.
     pub(crate) fn preflight() -> Self {
         let mut reply = Self::empty(StatusCode::NO_CONTENT);
-        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        reply.headers.insert(ALLOW, HeaderValue::from_static("OPTIONS"));
+        reply
+            .headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply
+            .headers
+            .insert(ALLOW, HeaderValue::from_static("OPTIONS"));
         reply
     }
 
     pub(crate) fn retry_after(mut self, wait: std::time::Duration) -> Self {
-        self.headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        self.headers
+            .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         self
     }
 }

@@ -107,7 +107,9 @@ impl Route {
     /// Whether this protocol is taken on this route.
     #[must_use]
     pub fn takes(&self, protocol: ProtocolName) -> bool {
-        self.protocols.as_ref().is_none_or(|names| names.contains(&protocol))
+        self.protocols
+            .as_ref()
+            .is_none_or(|names| names.contains(&protocol))
     }
 
     /// The validity in seconds that an authorization must have left.

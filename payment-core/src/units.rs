@@ -58,10 +58,18 @@ impl Units {
     /// The amount in whole tokens of so many decimals, for a human to read.
     #[must_use]
     pub fn display(self, decimals: u8) -> String {
-        let digits = format!("{:0>width$}", self.0.to_string(), width = usize::from(decimals) + 1);
+        let digits = format!(
+            "{:0>width$}",
+            self.0.to_string(),
+            width = usize::from(decimals) + 1
+        );
         let (whole, fraction) = digits.split_at(digits.len() - usize::from(decimals));
         let fraction = fraction.trim_end_matches('0');
-        if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+        if fraction.is_empty() {
+            whole.to_owned()
+        } else {
+            format!("{whole}.{fraction}")
+        }
     }
 }
 
@@ -87,7 +95,9 @@ impl FromStr for Units {
         if !canonical {
             return Err(UnitsError);
         }
-        U256::from_str_radix(text, 10).map(Self).map_err(|_| UnitsError)
+        U256::from_str_radix(text, 10)
+            .map(Self)
+            .map_err(|_| UnitsError)
     }
 }
 
@@ -124,12 +134,15 @@ mod tests {
 
     #[test]
     fn only_canonical_amounts_are_read() {
-        for bad in ["", "+1", "-1", " 1", "1 ", "01", "00", "0x1", "1.0", "1e3", "１", "1_0"] {
+        for bad in [
+            "", "+1", "-1", " 1", "1 ", "01", "00", "0x1", "1.0", "1e3", "１", "1_0",
+        ] {
             assert_eq!(bad.parse::<Units>(), Err(UnitsError), "{bad:?}");
         }
         assert!(U256::MAX.to_string().parse::<Units>().is_ok());
         assert!(format!("{}0", U256::MAX).parse::<Units>().is_err());
-        let above = "115792089237316195423570985008687907853269984665640564039457584007913129639936";
+        let above =
+            "115792089237316195423570985008687907853269984665640564039457584007913129639936";
         assert!(above.parse::<Units>().is_err());
     }
 
