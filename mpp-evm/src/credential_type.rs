@@ -21,6 +21,21 @@ pub enum CredentialType {
 }
 
 impl CredentialType {
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::Authorization,
+        Self::Permit2,
+        #[cfg(feature = "onchain")]
+        Self::Transaction,
+        Self::Hash,
+    ];
+
+    /// What a seller takes who names no types.
+    pub(crate) const UNNAMED: &'static [Self] = &[
+        #[cfg(feature = "onchain")]
+        Self::Transaction,
+        Self::Hash,
+    ];
+
     /// The word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -41,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_word_is_what_serde_writes() {
-        for kind in [CredentialType::Authorization, CredentialType::Permit2, CredentialType::Hash] {
+        for kind in CredentialType::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }

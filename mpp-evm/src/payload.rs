@@ -15,7 +15,6 @@ use crate::mismatch::Mismatch;
 pub(crate) enum Payload<'a> {
     Authorization(FlatAuthorization<'a>),
     Permit2(SignedPermit<'a>),
-    #[cfg_attr(not(feature = "onchain"), expect(dead_code, reason = "settled on chain only"))]
     Transaction(Cow<'a, str>),
     Hash(B256),
 }
