@@ -1,15 +1,14 @@
 //! The MPP intent `charge` of the method `evm`, by EIP-3009: challenges read, credentials
 //! written, receipts read.
 
-use alloy_primitives::B256;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use mpp_core::{Challenge, PAYMENT_RECEIPT};
-use mpp_evm::ChallengeHash;
+use mpp_evm::CredentialType;
+use mpp_evm::buyer::{Bill, BillError, Consent};
 use payment_core::{Network, Timestamp};
-use payment_evm::{Authorization, EvmSignature};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use payment_evm::Signer;
+use serde_json::Value;
 
 use crate::error::BuyerError;
 use crate::offer::{Offer, Protocol, Terms};
@@ -17,9 +16,6 @@ use crate::payment::Credential;
 use crate::receipt::{Contradiction, Receipt};
 use crate::rules::{Bid, Description, Rules, Skip};
 use crate::shelf::Shelf;
-
-/// All challenges of one answer together; more are not read.
-const MOST_BYTES: usize = 64 * 1024;
 
 /// Puts the challenges of a 402 on the shelf. One that can't be read spoils only itself.
 pub(crate) fn offers(
@@ -29,25 +25,17 @@ pub(crate) fn offers(
     now: Timestamp,
     shelf: &mut Shelf,
 ) {
-    let mut left = MOST_BYTES;
+    let lines = headers.get_all(WWW_AUTHENTICATE).iter();
     let mut seen: Vec<String> = Vec::new();
-    for line in headers.get_all(WWW_AUTHENTICATE) {
-        let Some(rest) = left.checked_sub(line.len()) else {
-            return shelf.put(Protocol::Mpp, Err(Skip::Unreadable));
+    for challenge in Challenge::parse_all(lines.map(AsRef::as_ref)) {
+        // mpp, 2.4: the first of an id counts.
+        let offer = if seen.contains(&challenge.id) {
+            Err(Skip::DuplicateId)
+        } else {
+            seen.push(challenge.id.clone());
+            offer(challenge, asked, rules, now)
         };
-        left = rest;
-        for challenge in Challenge::parse_list(line.as_bytes()) {
-            let offer = match challenge {
-                Err(_) => Err(Skip::Unreadable),
-                // mpp, 2.4: the first of an id counts.
-                Ok(challenge) if seen.contains(&challenge.id) => Err(Skip::DuplicateId),
-                Ok(challenge) => {
-                    seen.push(challenge.id.clone());
-                    offer(challenge, asked, rules, now)
-                }
-            };
-            shelf.put(Protocol::Mpp, offer);
-        }
+        shelf.put(Protocol::Mpp, offer);
     }
 }
 
@@ -57,86 +45,79 @@ fn offer(
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Offer, Skip> {
-    if challenge.method != "evm" || !challenge.intent.eq_ignore_ascii_case("charge") {
-        return Err(Skip::Scheme);
-    }
-    let header = challenge.credential_header();
+    let bill = Bill::read(&challenge, &rules.tokens).map_err(|error| skip(&error, rules))?;
     // The request's own login stays where it is.
-    if header == AUTHORIZATION && asked.contains_key(AUTHORIZATION) {
+    if challenge.credential_header() == AUTHORIZATION && asked.contains_key(AUTHORIZATION) {
         return Err(Skip::Header);
     }
-    // mpp, 4: nobody accepts a credential for a challenge without an end.
-    let expires = challenge.expires_at().ok_or(Skip::NoExpiry)?;
-    let request = challenge.request.decode();
-    let details = request.get("methodDetails").and_then(Value::as_object);
-    let details = details.ok_or(Skip::Unreadable)?;
-    check_transfer(details)?;
-    let chain_id = details.get("chainId").and_then(Value::as_u64);
-    let text = |key: &str| request.get(key).and_then(Value::as_str);
+    if !bill.types().contains(&CredentialType::Authorization) {
+        return Err(Skip::Transfer);
+    }
+    if bill.legs().len() != 1 {
+        return Err(Skip::Split);
+    }
     let bid = Bid {
-        network: Network::eip155(chain_id.ok_or(Skip::Network)?),
-        asset: text("currency").ok_or(Skip::Token)?,
-        amount: text("amount").ok_or(Skip::Amount)?,
-        pay_to: text("recipient").ok_or(Skip::Payee)?,
-        valid_until: expires,
+        network: bill.token().network(),
+        asset: bill.token().address,
+        amount: bill.amount(),
+        pay_to: bill.recipient(),
+        // mpp, 4: nobody accepts a credential for a challenge without an end.
+        valid_until: challenge.expires_at().ok_or(Skip::NoExpiry)?,
         described: Description {
-            decimals: described_decimals(details)?,
+            decimals: decimals(&challenge)?,
             ..Description::default()
         },
     };
     rules.judge(&bid, Terms::Mpp(Box::new(challenge.clone())), now)
 }
 
-// mpp, 11.1: without a list, an authorization is not among what a server takes; and 11.5: it
-// can't be split.
-fn check_transfer(details: &Map<String, Value>) -> Result<(), Skip> {
-    let types = details.get("credentialTypes").and_then(Value::as_array);
-    if !types.is_some_and(|types| types.iter().any(|kind| kind == "authorization")) {
-        return Err(Skip::Transfer);
-    }
-    match details.get("splits") {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::Array(splits)) if splits.is_empty() => Ok(()),
-        Some(_) => Err(Skip::Split),
+fn skip(error: &BillError, rules: &Rules) -> Skip {
+    match error {
+        BillError::OtherMethod => Skip::Scheme,
+        BillError::Zero => Skip::Amount,
+        BillError::Splits => Skip::Split,
+        BillError::Permit2 => Skip::Transfer,
+        BillError::UnknownToken { chain_id, .. } => {
+            if rules.networks.contains(&Network::eip155(*chain_id)) {
+                Skip::Token
+            } else {
+                Skip::Network
+            }
+        }
+        _ => Skip::Unreadable,
     }
 }
 
-fn described_decimals(details: &Map<String, Value>) -> Result<Option<u64>, Skip> {
-    match details.get("decimals") {
+/// What the challenge says of the decimals, for display.
+fn decimals(challenge: &Challenge) -> Result<Option<u64>, Skip> {
+    let request = challenge.request.decode();
+    let details = request.get("methodDetails").and_then(Value::as_object);
+    match details.and_then(|details| details.get("decimals")) {
         None | Some(Value::Null) => Ok(None),
         Some(said) => said.as_u64().map(Some).ok_or(Skip::TokenDescription),
     }
 }
 
-/// Ties the payment to this challenge.
-pub(crate) fn nonce(challenge: &Challenge) -> B256 {
-    ChallengeHash::Packed.of(&challenge.id, &challenge.realm)
-}
-
-/// The flat payload of `authorization` (mpp, 11.3).
-#[derive(Serialize)]
-struct Payload<'p> {
-    r#type: &'static str,
-    #[serde(flatten)]
-    authorization: &'p Authorization,
-    signature: &'p EvmSignature,
-}
-
-pub(crate) fn credential(
+/// Signs for this challenge: the nonce ties the payment to it.
+pub(crate) async fn credential<S: Signer>(
     challenge: &Challenge,
     offer: &Offer,
-    authorization: &Authorization,
-    signature: &EvmSignature,
+    signer: &S,
+    now: Timestamp,
 ) -> Result<Credential, BuyerError> {
-    let payload = Payload {
-        r#type: "authorization",
-        authorization,
-        signature,
-    };
-    let source = format!("did:pkh:{}:{}", offer.network(), authorization.from);
-    let value = mpp_core::buyer::answer(challenge, Some(&source), &payload)
-        .map_err(|_| BuyerError::Credential)?;
+    let tokens = std::slice::from_ref(&offer.token);
+    let bill = Bill::read(challenge, tokens).map_err(unsigned)?;
+    let consent = Consent::up_to(offer.amount, now);
+    let value = bill.authorize(signer, consent).await.map_err(unsigned)?;
     Ok(Credential::new(challenge.credential_header(), value))
+}
+
+fn unsigned(error: BillError) -> BuyerError {
+    match error {
+        BillError::Signer(error) => BuyerError::Signer(error),
+        BillError::Expired => BuyerError::TooSlow,
+        _ => BuyerError::Credential,
+    }
 }
 
 /// Reads the receipt of an answer, and whether it is of this challenge.
@@ -150,32 +131,30 @@ pub(crate) fn receipt(
     if values.next().is_some() {
         return Some(Err(Contradiction::Unreadable));
     }
-    let Ok(receipt) = mpp_core::Receipt::parse(value.as_bytes()) else {
-        return Some(Err(Contradiction::Unreadable));
-    };
-    Some(check_receipt(&receipt, challenge, offer))
+    let receipt = value.to_str().ok().map(mpp_core::Receipt::parse);
+    Some(match receipt {
+        Some(Ok(receipt)) => check_receipt(receipt, challenge, offer),
+        Some(Err(_)) | None => Err(Contradiction::Unreadable),
+    })
 }
 
 // mpp, 6 and 11.7: what the method adds may be missing; what is there must fit.
 fn check_receipt(
-    receipt: &mpp_core::Receipt,
+    receipt: mpp_core::Receipt,
     challenge: &Challenge,
     offer: &Offer,
 ) -> Result<Receipt, Contradiction> {
-    if receipt.method != challenge.method {
-        return Err(Contradiction::Challenge);
-    }
-    if receipt.reference.is_empty() {
-        return Err(Contradiction::Reference);
-    }
     let same = |key: &str, ours: Value| receipt.members.get(key).is_none_or(|said| *said == ours);
-    if !same("challengeId", challenge.id.as_str().into()) {
+    if receipt.method != challenge.method || !same("challengeId", challenge.id.as_str().into()) {
         return Err(Contradiction::Challenge);
     }
     if !same("chainId", offer.token.chain_id.into()) {
         return Err(Contradiction::Network);
     }
+    if receipt.reference.is_empty() {
+        return Err(Contradiction::Reference);
+    }
     Ok(Receipt {
-        reference: receipt.reference.clone(),
+        reference: receipt.reference,
     })
 }

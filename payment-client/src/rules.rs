@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use payment_core::{Network, Timestamp, Units};
-use payment_evm::{Token, TransferMethod, wire};
+use payment_evm::{Token, TransferMethod};
 
 use crate::dollars::Dollars;
 use crate::offer::{Offer, Protocol, Terms};
@@ -17,12 +17,12 @@ pub(crate) struct Rules {
     pub(crate) longest: Duration,
 }
 
-/// What a seller's offer says, as it stands on the wire.
+/// What a seller's offer says.
 pub(crate) struct Bid<'w> {
     pub(crate) network: Network,
-    pub(crate) asset: &'w str,
-    pub(crate) amount: &'w str,
-    pub(crate) pay_to: &'w str,
+    pub(crate) asset: Address,
+    pub(crate) amount: Units,
+    pub(crate) pay_to: Address,
     pub(crate) valid_until: Timestamp,
     pub(crate) described: Description<'w>,
 }
@@ -112,15 +112,13 @@ impl Rules {
             return Err(Skip::Network);
         }
         let token = self.token(bid)?;
-        let pay_to = wire::address::parse(bid.pay_to).map_err(|_| Skip::Payee)?;
-        if pay_to == Address::ZERO {
+        if bid.pay_to == Address::ZERO {
             return Err(Skip::Payee);
         }
-        let amount: Units = bid.amount.parse().map_err(|_| Skip::Amount)?;
-        if amount.is_zero() {
+        if bid.amount.is_zero() {
             return Err(Skip::Amount);
         }
-        let dollars = Dollars::of_units(amount, token.decimals).ok_or(Skip::AboveLimit)?;
+        let dollars = Dollars::of_units(bid.amount, token.decimals).ok_or(Skip::AboveLimit)?;
         if dollars > self.most {
             return Err(Skip::AboveLimit);
         }
@@ -133,27 +131,26 @@ impl Rules {
         }
         Ok(Offer {
             token,
-            amount,
+            amount: bid.amount,
             dollars,
-            pay_to,
+            pay_to: bid.pay_to,
             valid_until: bid.valid_until,
             terms,
         })
     }
 
     fn token(&self, bid: &Bid<'_>) -> Result<Token, Skip> {
-        let address = wire::address::parse(bid.asset).map_err(|_| Skip::Token)?;
         let allowed = self
             .tokens
             .iter()
-            .find(|token| token.address == address && token.network() == bid.network)
+            .find(|token| token.address == bid.asset && token.network() == bid.network)
             .cloned();
         let token = match allowed {
             Some(token) => token,
             None => bid
                 .network
                 .chain_id()
-                .and_then(|chain_id| Token::known(chain_id, address))
+                .and_then(|chain_id| Token::known(chain_id, bid.asset))
                 .ok_or(Skip::Token)?,
         };
         if token.transfer != TransferMethod::Eip3009 {

@@ -1,4 +1,4 @@
-use alloy_primitives::{B256, U256};
+use alloy_primitives::U256;
 use payment_core::Timestamp;
 use payment_evm::{Authorization, EvmSignature, Signer, random_word};
 
@@ -16,37 +16,32 @@ pub(crate) async fn pay<S: Signer>(
     signer: &S,
     now: Timestamp,
 ) -> Result<Credential, BuyerError> {
-    let nonce = match &offer.terms {
-        Terms::Mpp(challenge) => mpp::nonce(challenge),
-        Terms::X402V1(_) | Terms::X402V2(..) => random_word().map_err(BuyerError::Signer)?,
-    };
-    let (authorization, signature) = authorize(offer, nonce, signer, now).await?;
     match &offer.terms {
-        Terms::Mpp(challenge) => mpp::credential(challenge, offer, &authorization, &signature),
+        Terms::Mpp(challenge) => mpp::credential(challenge, offer, signer, now).await,
         Terms::X402V2(requirements, resource) => {
+            let (authorization, signature) = authorize(offer, 0, signer).await?;
             x402::credential_v2(requirements, resource, &authorization, &signature)
         }
-        Terms::X402V1(requirements) => x402::credential_v1(requirements, &authorization, &signature),
+        Terms::X402V1(requirements) => {
+            let valid_after = now.seconds().saturating_sub(V1_LEEWAY_SECONDS);
+            let (authorization, signature) = authorize(offer, valid_after, signer).await?;
+            x402::credential_v1(requirements, &authorization, &signature)
+        }
     }
 }
 
 async fn authorize<S: Signer>(
     offer: &Offer,
-    nonce: B256,
+    valid_after: u64,
     signer: &S,
-    now: Timestamp,
 ) -> Result<(Authorization, EvmSignature), BuyerError> {
-    let valid_after = match offer.terms {
-        Terms::X402V1(_) => now.seconds().saturating_sub(V1_LEEWAY_SECONDS),
-        Terms::X402V2(..) | Terms::Mpp(_) => 0,
-    };
     let authorization = Authorization {
         from: signer.address(),
         to: offer.pay_to,
         value: offer.amount.get(),
         valid_after: U256::from(valid_after),
         valid_before: U256::from(offer.valid_until.seconds()),
-        nonce,
+        nonce: random_word().map_err(BuyerError::Signer)?,
     };
     let digest = authorization.digest(&offer.token.domain());
     let signature = signer

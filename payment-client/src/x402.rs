@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use payment_core::{Network, Timestamp};
+use payment_evm::wire::address;
 use payment_evm::{Authorization, EvmSignature};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -60,9 +61,9 @@ fn offer_v2(
     let terms = Terms::X402V2(requirements.clone(), Arc::clone(resource));
     let bid = Bid {
         network,
-        asset: &requirements.asset,
-        amount: &requirements.amount,
-        pay_to: &requirements.pay_to,
+        asset: address::parse(&requirements.asset).map_err(|_| Skip::Token)?,
+        amount: requirements.amount.parse().map_err(|_| Skip::Amount)?,
+        pay_to: address::parse(&requirements.pay_to).map_err(|_| Skip::Payee)?,
         valid_until: window(requirements.max_timeout_seconds, now)?,
         described: description(requirements.extra.as_ref()),
     };
@@ -80,9 +81,12 @@ fn offer_v1(
     let terms = Terms::X402V1(requirements.clone());
     let bid = Bid {
         network,
-        asset: &requirements.asset,
-        amount: &requirements.max_amount_required,
-        pay_to: &requirements.pay_to,
+        asset: address::parse(&requirements.asset).map_err(|_| Skip::Token)?,
+        amount: requirements
+            .max_amount_required
+            .parse()
+            .map_err(|_| Skip::Amount)?,
+        pay_to: address::parse(&requirements.pay_to).map_err(|_| Skip::Payee)?,
         valid_until: window(requirements.max_timeout_seconds, now)?,
         described: description(requirements.extra.as_ref()),
     };
