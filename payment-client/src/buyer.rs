@@ -178,7 +178,7 @@ impl<S: Signer> Buyer<S> {
                 left: exhausted.left.money(),
             }
         })?;
-        let credential = sign::pay(&offer, &inner.signer, inner.clock.now()).await?;
+        let credential = sign::pay(&offer, &inner.signer).await?;
         if offer.valid_until <= inner.clock.now() {
             return Err(BuyerError::TooSlow);
         }

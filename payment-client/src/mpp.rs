@@ -103,11 +103,10 @@ pub(crate) async fn credential<S: Signer>(
     challenge: &Challenge,
     offer: &Offer,
     signer: &S,
-    now: Timestamp,
 ) -> Result<Credential, BuyerError> {
     let tokens = std::slice::from_ref(&offer.token);
     let bill = Bill::read(challenge, tokens).map_err(unsigned)?;
-    let consent = Consent::up_to(offer.amount, now);
+    let consent = Consent::up_to(offer.amount, offer.seen);
     let value = bill.authorize(signer, consent).await.map_err(unsigned)?;
     Ok(Credential::new(challenge.credential_header(), value))
 }

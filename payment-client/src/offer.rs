@@ -38,6 +38,8 @@ pub struct Offer {
     pub(crate) amount: Units,
     pub(crate) dollars: Dollars,
     pub(crate) pay_to: Address,
+    /// When it was received; what is signed counts from here.
+    pub(crate) seen: Timestamp,
     pub(crate) valid_until: Timestamp,
     pub(crate) terms: Terms,
 }

@@ -134,6 +134,7 @@ impl Rules {
             amount: bid.amount,
             dollars,
             pay_to: bid.pay_to,
+            seen: now,
             valid_until: bid.valid_until,
             terms,
         })

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use payment_core::{Network, Timestamp};
-use payment_evm::wire::address;
-use payment_evm::{Authorization, EvmSignature};
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use payment_evm::Signer;
 use serde_json::{Map, Value};
-use x402_core::wire::{self, PaymentRequiredAnswer, v1, v2};
+use x402_core::wire::{self, HeaderError, PaymentRequiredAnswer, v1, v2};
+use x402_evm::buyer::{self, BuyError, Exact};
 
 use crate::error::BuyerError;
 use crate::offer::{Offer, Protocol, Terms};
@@ -56,18 +54,10 @@ fn offer_v2(
     now: Timestamp,
 ) -> Result<Offer, Skip> {
     check_kind(&requirements.scheme, requirements.extra.as_ref())?;
-    let network: Network = requirements.network.parse().map_err(|_| Skip::Network)?;
-    let requirements = Box::new(requirements);
-    let terms = Terms::X402V2(requirements.clone(), Arc::clone(resource));
-    let bid = Bid {
-        network,
-        asset: address::parse(&requirements.asset).map_err(|_| Skip::Token)?,
-        amount: requirements.amount.parse().map_err(|_| Skip::Amount)?,
-        pay_to: address::parse(&requirements.pay_to).map_err(|_| Skip::Payee)?,
-        valid_until: window(requirements.max_timeout_seconds, now)?,
-        described: description(requirements.extra.as_ref()),
-    };
-    rules.judge(&bid, terms, now)
+    let exact = Exact::from_v2(&requirements).map_err(|error| skip(&error))?;
+    let decimals = decimals(requirements.extra.as_ref());
+    let terms = Terms::X402V2(Box::new(requirements), Arc::clone(resource));
+    rules.judge(&bid(&exact, decimals, now)?, terms, now)
 }
 
 fn offer_v1(
@@ -76,99 +66,95 @@ fn offer_v1(
     now: Timestamp,
 ) -> Result<Offer, Skip> {
     check_kind(&requirements.scheme, requirements.extra.as_ref())?;
-    let network = x402_core::v1_network(&requirements.network).ok_or(Skip::Network)?;
-    let requirements = Box::new(requirements);
-    let terms = Terms::X402V1(requirements.clone());
-    let bid = Bid {
-        network,
-        asset: address::parse(&requirements.asset).map_err(|_| Skip::Token)?,
-        amount: requirements
-            .max_amount_required
-            .parse()
-            .map_err(|_| Skip::Amount)?,
-        pay_to: address::parse(&requirements.pay_to).map_err(|_| Skip::Payee)?,
-        valid_until: window(requirements.max_timeout_seconds, now)?,
-        described: description(requirements.extra.as_ref()),
-    };
-    rules.judge(&bid, terms, now)
+    let exact = Exact::from_v1(&requirements).map_err(|error| skip(&error))?;
+    let decimals = decimals(requirements.extra.as_ref());
+    let terms = Terms::X402V1(Box::new(requirements));
+    rules.judge(&bid(&exact, decimals, now)?, terms, now)
 }
 
+/// What is signed for otherwise, or collected otherwise, than we know. A member of another type
+/// than text is something else too.
 fn check_kind(scheme: &str, extra: Option<&Map<String, Value>>) -> Result<(), Skip> {
+    let other = |key: &str, known: &str| {
+        let said = extra.and_then(|extra| extra.get(key));
+        said.is_some_and(|said| !said.is_null() && said != known)
+    };
     if scheme != "exact" {
         return Err(Skip::Scheme);
     }
-    let said = |key: &str| extra.and_then(|extra| extra.get(key)).filter(|said| !said.is_null());
-    // x402, 9: what moves the token; and the flow, of which we know one.
-    if said("assetTransferMethod").is_some_and(|method| method != "eip3009")
-        || said("paymentFlow").is_some_and(|flow| flow != "authorization")
-    {
+    if other("assetTransferMethod", "eip3009") || other("paymentFlow", "authorization") {
         return Err(Skip::Transfer);
     }
     Ok(())
 }
 
-fn description(extra: Option<&Map<String, Value>>) -> Description<'_> {
-    let text = |key: &str| extra.and_then(|extra| extra.get(key)?.as_str());
-    Description {
-        name: text("name"),
-        version: text("version"),
-        decimals: extra.and_then(|extra| extra.get("decimals")?.as_u64()),
+fn bid(exact: &Exact, decimals: Option<u64>, now: Timestamp) -> Result<Bid<'_>, Skip> {
+    if exact.max_timeout_seconds == 0 {
+        return Err(Skip::Expired);
+    }
+    Ok(Bid {
+        network: Network::eip155(exact.chain_id),
+        asset: exact.token,
+        amount: exact.amount,
+        pay_to: exact.pay_to,
+        valid_until: now.plus(Duration::from_secs(exact.max_timeout_seconds)),
+        described: Description {
+            name: Some(&exact.name),
+            version: Some(&exact.version),
+            decimals,
+        },
+    })
+}
+
+fn decimals(extra: Option<&Map<String, Value>>) -> Option<u64> {
+    extra?.get("decimals")?.as_u64()
+}
+
+fn skip(error: &BuyError) -> Skip {
+    match error {
+        BuyError::Scheme => Skip::Scheme,
+        BuyError::Network => Skip::Network,
+        BuyError::Method => Skip::Transfer,
+        BuyError::Domain => Skip::TokenDescription,
+        BuyError::Amount => Skip::Amount,
+        _ => Skip::Unreadable,
     }
 }
 
-fn window(seconds: u64, now: Timestamp) -> Result<Timestamp, Skip> {
-    match seconds {
-        0 => Err(Skip::Expired),
-        _ => Ok(now.plus(Duration::from_secs(seconds))),
-    }
-}
-
-/// The payload of `exact` by EIP-3009.
-#[derive(Serialize)]
-struct Payload<'p> {
-    signature: &'p EvmSignature,
-    authorization: &'p Authorization,
-}
-
-impl Payload<'_> {
-    fn to_raw(&self) -> Result<Box<RawValue>, BuyerError> {
-        to_raw_value(self).map_err(|_| BuyerError::Credential)
-    }
-}
-
-pub(crate) fn credential_v2(
+pub(crate) async fn credential_v2<S: Signer>(
     requirements: &v2::PaymentRequirements,
     resource: &v2::ResourceInfo,
-    authorization: &Authorization,
-    signature: &EvmSignature,
+    signer: &S,
+    now: Timestamp,
 ) -> Result<Credential, BuyerError> {
-    let payload = Payload {
-        signature,
-        authorization,
-    }
-    .to_raw()?;
-    let payment = v2::PaymentPayload::new(Some(resource.clone()), requirements.clone(), payload);
-    let text = wire::encode(&payment).map_err(|_| BuyerError::Credential)?;
-    credential(wire::PAYMENT_SIGNATURE, &text)
+    let payment = buyer::pay_v2(resource, requirements, signer, now).await;
+    let payment = payment.map_err(unsigned)?;
+    credential(wire::PAYMENT_SIGNATURE, wire::encode(&payment))
 }
 
-pub(crate) fn credential_v1(
+pub(crate) async fn credential_v1<S: Signer>(
     requirements: &v1::PaymentRequirements,
-    authorization: &Authorization,
-    signature: &EvmSignature,
+    signer: &S,
+    now: Timestamp,
 ) -> Result<Credential, BuyerError> {
-    let payload = Payload {
-        signature,
-        authorization,
-    }
-    .to_raw()?;
-    let payment = v1::PaymentPayload::new(&*requirements.scheme, &*requirements.network, payload);
-    let text = wire::encode_ascii(&payment).map_err(|_| BuyerError::Credential)?;
-    credential(wire::X_PAYMENT, &text)
+    let payment = buyer::pay_v1(requirements, signer, now).await;
+    let payment = payment.map_err(unsigned)?;
+    credential(wire::X_PAYMENT, wire::encode_ascii(&payment))
 }
 
-fn credential(name: HeaderName, text: &str) -> Result<Credential, BuyerError> {
-    let value = HeaderValue::from_str(text).map_err(|_| BuyerError::Credential)?;
+fn unsigned(error: BuyError) -> BuyerError {
+    match error {
+        BuyError::Signer(error) => BuyerError::Signer(error),
+        _ => BuyerError::Credential,
+    }
+}
+
+fn credential(
+    name: HeaderName,
+    text: Result<String, HeaderError>,
+) -> Result<Credential, BuyerError> {
+    let value = text.ok().and_then(|text| HeaderValue::try_from(text).ok());
+    let value = value.ok_or(BuyerError::Credential)?;
     Ok(Credential::new(name, value))
 }
 
