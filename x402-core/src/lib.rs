@@ -34,6 +34,8 @@ mod client;
 
 pub use accepted::Accepted;
 pub use answer::{SettleAnswer, VerifyAnswer};
+#[cfg(feature = "client")]
+pub use client::{Call, CallKind, HttpFacilitator, HttpOptions};
 pub use code::{Code, refuse};
 pub use facilitator::{Facilitator, FacilitatorFault};
 pub use names::{v1_name, v1_network};
