@@ -21,7 +21,7 @@ const LETTERS: usize = 22;
 impl Opaque {
     /// Letters that the text has on the wire.
     pub(crate) const LENGTH: usize =
-        (NONCE.len() + SCOPE.len() + END.len() + 2 * LETTERS).div_ceil(3) * 4;
+        ((NONCE.len() + SCOPE.len() + END.len() + 2 * LETTERS) * 4).div_ceil(3);
 
     /// Writes the text with this randomness for this request.
     pub(crate) fn write(nonce: [u8; 16], ask: &Ask) -> String {
@@ -65,4 +65,15 @@ fn letters(bytes: [u8; 16]) -> [u8; LETTERS] {
     let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut letters);
     written.expect("16 bytes are 22 letters of base64");
     letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_is_exact() {
+        let json = [NONCE, &[b'x'; LETTERS], SCOPE, &[b'x'; LETTERS], END].concat();
+        assert_eq!(encode::to_base64url(&json).len(), Opaque::LENGTH);
+    }
 }
