@@ -16,6 +16,10 @@ mod encode;
 mod header;
 mod key;
 mod method;
+mod mpp;
+mod offer;
+mod opaque;
+mod payment;
 mod problem;
 mod receipt;
 pub mod refuse;
@@ -28,6 +32,7 @@ pub use credential::{Credential, CredentialError, EchoedChallenge, RawCredential
 pub use encode::{CanonicalError, EncodedRequest, RequestError, canonical_json};
 pub use key::MIN_SECRET;
 pub use method::{Method, MethodPayment, Presented, Settled, Terms};
+pub use mpp::{Mpp, MppBuilder};
 pub use problem::ProblemType;
 pub use receipt::{PAYMENT_RECEIPT, Receipt, ReceiptError};
 
