@@ -8,7 +8,7 @@ use serde_json::value::to_raw_value;
 use crate::{Challenge, Credential, CredentialError};
 
 /// The first challenge that has not expired and that the buyer can pay. Servers list what they
-/// prefer first.
+/// prefer first. Of several challenges with one id only the first counts.
 pub fn choose(
     challenges: &[Challenge],
     now: Timestamp,
@@ -18,8 +18,15 @@ pub fn choose(
         Some(_) => challenge.expires_at().is_some_and(|at| now < at),
         None => true,
     };
-    challenges
-        .iter()
+    let first = |at: usize| {
+        !challenges[..at]
+            .iter()
+            .any(|known| known.id == challenges[at].id)
+    };
+    let candidates = challenges.iter().enumerate();
+    candidates
+        .filter(|(at, _)| first(*at))
+        .map(|(_, challenge)| challenge)
         .filter(open)
         .find(|challenge| can_pay(challenge))
 }
@@ -38,8 +45,8 @@ pub fn answer(
     let payload = to_raw_value(payload).map_err(|_| CredentialError::Shape)?;
     let mut credential = Credential::new(challenge.into(), &payload)?;
     credential.source = source.map(Into::into);
-    let mut value = HeaderValue::from_str(&credential.format()?)
-        .map_err(|_| CredentialError::Shape)?;
+    let mut value =
+        HeaderValue::from_str(&credential.format()?).map_err(|_| CredentialError::Shape)?;
     value.set_sensitive(true);
     Ok(value)
 }

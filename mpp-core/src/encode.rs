@@ -27,8 +27,19 @@ pub(crate) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
         text => text,
     };
     let standard = text.iter().any(|b| matches!(b, b'+' | b'/'));
-    let engine = if standard { FROM_STANDARD } else { FROM_URL_SAFE };
+    let engine = if standard {
+        FROM_STANDARD
+    } else {
+        FROM_URL_SAFE
+    };
     engine.decode(text).ok()
+}
+
+/// Whether a text has the letters of base64, of either alphabet. It may still not decode.
+pub(crate) fn is_base64(text: &str) -> bool {
+    let text = text.trim_end_matches('=');
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-_+/".contains(&b);
+    !text.is_empty() && text.bytes().all(known)
 }
 
 /// A request or receipt that can't be written in the canonical form.
@@ -65,7 +76,11 @@ fn check_numbers(value: &Value) -> Result<(), CanonicalError> {
             let digits = text.strip_prefix('-').unwrap_or(&text);
             let whole = digits.bytes().all(|b| b.is_ascii_digit());
             let safe = digits.parse::<u64>().is_ok_and(|value| value <= MAX_SAFE);
-            if whole && !safe { Err(CanonicalError::UnsafeInteger) } else { Ok(()) }
+            if whole && !safe {
+                Err(CanonicalError::UnsafeInteger)
+            } else {
+                Ok(())
+            }
         }
         Value::Array(elements) => elements.iter().try_for_each(check_numbers),
         Value::Object(members) => members.values().try_for_each(check_numbers),

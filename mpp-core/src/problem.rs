@@ -157,7 +157,9 @@ mod tests {
             assert_eq!(refusal.problem().kind, uri);
             assert_eq!(refusal.problem().detail, "words");
             assert_eq!(refusal.invites_payment(), cells[2] == "402");
-            let twins = ProblemType::ALL.iter().filter(|other| other.code() == kind.code());
+            let twins = ProblemType::ALL
+                .iter()
+                .filter(|other| other.code() == kind.code());
             assert_eq!(twins.count(), 1, "{}", kind.code());
         }
     }
