@@ -1,0 +1,4 @@
+use std::time::Duration;
+#[derive(Debug)]
+pub(crate) struct Jumps;
+impl Jumps { pub(crate) fn jump(&self, _: Duration) {} }
