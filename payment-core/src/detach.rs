@@ -33,22 +33,20 @@ impl<S: Spawn, T: Send + 'static> Future for Detach<S, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let Some(task) = self.task.as_mut() else {
+        // Taken out while it is polled: a task that panics is gone and is not polled again.
+        let Some(mut task) = self.task.take() else {
             return Poll::Pending;
         };
-        let ready = task.as_mut().poll(context);
-        if ready.is_ready() {
-            self.task = None;
+        let polled = task.as_mut().poll(context);
+        if polled.is_pending() {
+            self.task = Some(task);
         }
-        ready
+        polled
     }
 }
 
 impl<S: Spawn, T: Send + 'static> Drop for Detach<S, T> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
         if let Some(task) = self.task.take() {
             self.spawn.spawn(Box::pin(async move { drop(task.await) }));
         }
