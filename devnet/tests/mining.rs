@@ -6,12 +6,14 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alloy_consensus::{TxEip1559, TxEip2930, TxEip7702, TxLegacy};
+use alloy_consensus::{
+    SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702, TxEnvelope, TxLegacy,
+};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use alloy_rpc_types_eth::{BlockTransactionsKind, TransactionRequest};
-use devnet::{Artifact, Devnet, SendError, SubmitError, Wallet};
+use devnet::{Artifact, CallError, Devnet, SendError, SubmitError, Wallet};
 use support::*;
 
 fn plain(net: &Devnet, nonce: u64) -> TxEip1559 {
@@ -230,11 +232,44 @@ fn spoiled_bytes_and_signatures_are_refused() {
     let signed = net.buyers[0].sign_transaction(plain(&net, 0));
     let low = *signed.signature();
     let high = Signature::new(low.r(), order - low.s(), !low.v());
-    let twin = alloy_consensus::TxEnvelope::new_unhashed(plain(&net, 0).into(), high);
+    let twin = TxEnvelope::new_unhashed(plain(&net, 0).into(), high);
     assert_eq!(
         net.chain.submit(&twin.encoded_2718()),
         Err(SubmitError::BadSignature)
     );
+}
+
+#[test]
+fn blob_transactions_are_refused() {
+    let net = still();
+    let blob = TxEip4844 {
+        chain_id: 84532,
+        ..TxEip4844::default()
+    };
+    let signature = Signature::test_signature();
+    let encoded = TxEnvelope::Eip4844(blob.into_signed(signature).into()).encoded_2718();
+    assert_eq!(
+        net.chain.submit(&encoded),
+        Err(SubmitError::UnsupportedType(3))
+    );
+}
+
+#[test]
+fn calls_say_how_they_failed() {
+    let net = still();
+    let at = Address::repeat_byte(0x55);
+    let call = |code: &'static [u8]| {
+        net.chain.place_code(at, Bytes::from_static(code));
+        net.chain.call(at, Bytes::new())
+    };
+    // INVALID; REVERT of nothing; STOP.
+    assert!(matches!(call(&[0xfe]), Err(CallError::Halted(_))));
+    let bare = CallError::Reverted {
+        reason: None,
+        data: Bytes::new(),
+    };
+    assert_eq!(call(&[0x5f, 0x5f, 0xfd]), Err(bare));
+    assert_eq!(call(&[0x00]), Ok(Bytes::new()));
 }
 
 #[test]
