@@ -93,7 +93,7 @@ async fn protocols(config: Config) -> Result<PaymentRouter, Failure> {
         Settlement::OwnKey { rpc_url, key } => {
             let signer = LocalSigner::from_hex(std::str::from_utf8(key.expose())?)
                 .map_err(|_| "SETTLER_KEY: is not a private key")?;
-            let options = SettlerOptions::default().receipt_deadline(Duration::from_secs(30));
+            let options = SettlerOptions::default().mined_within(Duration::from_secs(30));
             let settler = Settler::connect(&rpc_url, signer, options).await?;
             if settler.chain_id() != token.chain_id {
                 return Err("RPC_URL: serves another chain than NETWORK names".into());
