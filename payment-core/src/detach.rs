@@ -7,7 +7,8 @@ use crate::BoxFuture;
 /// Where work goes on when the request it began in is gone. Frameworks implement it on their
 /// runtime.
 pub trait Spawn: Clone + Send + Sync + Unpin + 'static {
-    /// Runs the task to its end, whatever becomes of the caller. Must not panic.
+    /// Runs the task to its end, whatever becomes of the caller. Must not panic; it is called
+    /// from destructors, also while a panic unwinds.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 

@@ -41,11 +41,11 @@ impl Place {
             .payers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let count = payers.entry(payer.clone()).or_insert(0);
-        if *count >= limit {
+        // Looked up first: a payer who is turned away leaves nothing behind.
+        if payers.get(payer).copied().unwrap_or_default() >= limit {
             return false;
         }
-        *count += 1;
+        *payers.entry(payer.clone()).or_insert(0) += 1;
         drop(payers);
         self.payer = Some(payer.clone());
         true
@@ -90,6 +90,7 @@ mod tests {
         drop(first);
         assert!(second.by(&payer, 1));
         drop(second);
+        assert!(!counts.enter(1).expect("empty again").by(&payer, 0));
         assert!(counts.payers.lock().expect("not poisoned").is_empty());
         assert_eq!(counts.total.load(Ordering::Acquire), 0);
     }
