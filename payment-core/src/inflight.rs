@@ -33,6 +33,15 @@ impl InFlight {
     }
 }
 
+#[cfg(test)]
+impl InFlight {
+    /// Whether nothing is in work, and nothing is kept of anyone.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.total.load(Ordering::Acquire) == 0
+            && self.payers.lock().expect("not poisoned").is_empty()
+    }
+}
+
 impl Place {
     /// Counts this request for its payer too; `false` when that one has `limit` in work already.
     pub(crate) fn by(&mut self, payer: &Account, limit: usize) -> bool {
