@@ -471,7 +471,8 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     /// The response is about to leave: the credential is used up. A request that goes away before
-    /// this is stored was not served: its permit is dropped, and the credential stays good.
+    /// this is known to be stored was not served: its permit is dropped, which takes the step back
+    /// if it was stored, and the credential stays good.
     async fn deliver(mut self) -> Result<(), Denied> {
         let Some(core) = self.core.as_ref() else {
             return Err(lost());

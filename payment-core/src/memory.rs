@@ -53,7 +53,8 @@ enum Step {
     Reserved,
     Settling(Bytes),
     Paid(Bytes),
-    Spent,
+    /// By the holder of this token, who may find that nothing was delivered after all.
+    Spent(u64),
 }
 
 impl MemoryReplayGuard {
@@ -227,7 +228,7 @@ impl Inner {
             }
             Step::Settling(evidence) => Resume::Unsettled(evidence.clone()),
             Step::Paid(receipt) => Resume::Paid(receipt.clone()),
-            Step::Spent => return Ok(Reserve::Spent),
+            Step::Spent(_) => return Ok(Reserve::Spent),
             Step::Reserved => return Ok(Reserve::InFlight),
         };
         let ticket = Ticket {
@@ -255,6 +256,16 @@ impl Inner {
             .as_ref()
             .is_some_and(|holder| holder.token == ticket.token);
         ours.then_some(record)
+    }
+
+    /// The record that this ticket holds, or has spent without delivering after all.
+    fn held_or_spent(&mut self, ticket: &Ticket) -> Option<&mut Record> {
+        let record = self.records.get_mut(&ticket.key)?;
+        let token = match record.step {
+            Step::Spent(token) => token,
+            _ => record.holder.as_ref()?.token,
+        };
+        (token == ticket.token).then_some(record)
     }
 
     fn forget_later(&mut self, key: ReplayKey, at: Option<Timestamp>) {
@@ -300,7 +311,7 @@ impl ReplayGuard for MemoryReplayGuard {
             .filter_map(|key| inner.records.get(&inner.find(key)?))
         {
             match record.step {
-                Step::Spent => return Ok(Standing::Spent),
+                Step::Spent(_) => return Ok(Standing::Spent),
                 Step::Settling(_) | Step::Paid(_) => standing = Standing::Started,
                 Step::Reserved => {}
             }
@@ -314,7 +325,11 @@ impl ReplayGuard for MemoryReplayGuard {
 
     async fn advance(&self, ticket: &Ticket, stage: Stage) -> Result<(), StoreFault> {
         let mut inner = self.lock();
-        let Some(record) = inner.held(ticket) else {
+        let record = match &stage {
+            Stage::Undelivered(_) => inner.held_or_spent(ticket),
+            _ => inner.held(ticket),
+        };
+        let Some(record) = record else {
             return Err(StoreFault::Lost);
         };
         let keep_until = record.keep_until;
@@ -331,7 +346,7 @@ impl ReplayGuard for MemoryReplayGuard {
                 record.holder = None;
             }
             Stage::Spent => {
-                record.step = Step::Spent;
+                record.step = Step::Spent(ticket.token);
                 record.holder = None;
                 forget_at = Some(keep_until);
             }

@@ -147,6 +147,8 @@ pub enum Stage {
     /// The money has moved; the response has not left yet.
     Paid(Bytes),
     /// The money has moved and nothing was delivered. The hold is given up; a retry is served.
+    /// Also takes `Spent` back, for the ticket that recorded it and for no other: a delivery that
+    /// was stored and then could not leave.
     Undelivered(Bytes),
     /// Settled and delivered.
     Spent,

@@ -361,6 +361,10 @@ impl Watched {
         *self.fails.lock().unwrap() = Some((call, write));
     }
 
+    pub(super) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
     pub(super) fn heal(&self) {
         *self.fails.lock().unwrap() = None;
     }

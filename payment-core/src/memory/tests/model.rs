@@ -40,6 +40,8 @@ struct Known {
     /// Who holds it, until when, and whether the settlement had its own lease.
     holder: Option<(usize, u64, bool)>,
     keep_until: u64,
+    /// Whose delivery used it up.
+    spent_by: Option<usize>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -92,6 +94,7 @@ impl Model {
                 kind: Kind::Reserved,
                 holder: Some((ticket, until, false)),
                 keep_until,
+                spent_by: None,
             });
             return (Answer::Fresh, Some(ticket));
         };
@@ -186,10 +189,15 @@ proptest! {
                 Operation::Advance { ticket, stage: index } => {
                     let Some((ticket, number)) = recent(&tickets, ticket) else { continue };
                     let (stage, kind, keeps) = stage(index);
-                    let known = model.held(number);
+                    let back = matches!(stage, Stage::Undelivered(_));
+                    let known = model.known.iter_mut().find(|known| {
+                        known.holder.is_some_and(|(of, ..)| of == number)
+                            || (back && known.spent_by == Some(number))
+                    });
                     let expected = known.is_some();
                     if let Some(known) = known {
                         known.kind = kind;
+                        known.spent_by = (kind == Kind::Spent).then_some(number);
                         if !keeps {
                             known.holder = None;
                         }
