@@ -409,3 +409,35 @@ fn unreadable_receipt_is_neither_delivered_on_nor_set_free() {
     }
     assert_eq!((shop.world.moved("c"), shop.delivered("c")), (1, 0));
 }
+
+#[test]
+fn scope_tells_requests_and_mounts_apart() {
+    let ask = || {
+        let crate::Admission::Priced(job) = Shop::new().admit("/a", "c") else {
+            panic!("answered at once");
+        };
+        job.ask
+    };
+    let with = |change: fn(&mut crate::Ask)| {
+        let mut ask = ask();
+        change(&mut ask);
+        crate::job::scope(&ask)
+    };
+    let same = with(|_| {});
+    // What a client can vary freely, or what merely passes, is no part of it.
+    assert_eq!(
+        with(|ask| ask.resource = "http://other.example/a".into()),
+        same
+    );
+    assert_eq!(with(|ask| ask.now = Timestamp::from_seconds(1)), same);
+    let others = [
+        with(|ask| ask.method = "POST".into()),
+        with(|ask| ask.path = "/b".into()),
+        with(|ask| ask.query = Some("".into())),
+        with(|ask| ask.query = Some("a".into())),
+        with(|ask| ask.resource = "http://shop.example/mount/a".into()),
+    ];
+    for (at, other) in others.iter().enumerate() {
+        assert!(*other != same && !others[..at].contains(other), "{at}");
+    }
+}
