@@ -104,30 +104,29 @@ async fn a_dead_node_means_nothing_was_sent() {
 
 #[tokio::test]
 async fn a_node_that_fails_before_the_broadcast_means_nothing_was_sent() {
-    let scene = Scene::new().await;
     for method in [
         "eth_estimateGas",
         "eth_feeHistory",
         "eth_getTransactionCount",
     ] {
+        let scene = Scene::new().await;
+        let send = || {
+            scene
+                .settler
+                .send(scene.token(), approve(scene.net.seller.address, 1))
+        };
         scene
             .net
             .rpc
             .fail_next_calling(method, 1, Fault::CloseAfter);
-        let sent = scene
-            .settler
-            .send(scene.token(), approve(scene.net.seller.address, 1))
-            .await;
+        let sent = send().await;
         assert!(
             matches!(sent, Err(SendFault::NotSent(_))),
             "{method}: {sent:?}"
         );
+        assert_eq!(scene.net.chain.nonce(scene.settler.address()), 0);
+        send().await.unwrap();
     }
-    scene
-        .settler
-        .send(scene.token(), approve(scene.net.seller.address, 1))
-        .await
-        .unwrap();
 }
 
 #[tokio::test]
