@@ -252,10 +252,10 @@ async fn the_method_judges_time_after_the_challenge() {
     let (counter, now) = (Counter::open(), ask().await);
     let challenge = counter.challenge(&now).await;
     let late = json!({ "proof": "late" });
-    let payment = counter.take_with(&now, &challenge, late.clone()).unwrap();
+    let payment = counter.take_with(&now, &challenge, &late).unwrap();
     assert_eq!(kind(payment.in_time()), is("verification-failed", 402));
     let after = ask_at(NOW.plus(minutes(6))).await;
-    let payment = counter.take_with(&after, &challenge, late).unwrap();
+    let payment = counter.take_with(&after, &challenge, &late).unwrap();
     assert_eq!(kind(payment.in_time()), is("payment-expired", 402));
 }
 
@@ -340,7 +340,7 @@ async fn garbage_of_every_kind_is_malformed() {
     }
     let paid = counter.pay(&ask, "authorization", with("x", json!(1)).as_bytes());
     assert_eq!(kind(paid), is("ok", 200));
-    let empty = counter.take_with(&ask, &challenge, json!({}));
+    let empty = counter.take_with(&ask, &challenge, &json!({}));
     assert_eq!(kind(empty), is("invalid-payload", 402));
 }
 

@@ -109,7 +109,7 @@ async fn the_flow_is_that_of_the_draft() {
             let status = u16::try_from(case["status"].as_u64().unwrap()).unwrap();
             let kind = case["problem_type"]
                 .as_str()
-                .map_or(seen.kind(), |kind| kind.split(' ').next().unwrap());
+                .map_or_else(|| seen.kind(), |kind| kind.split(' ').next().unwrap());
             assert_refused(seen, status, kind);
         }
         tally.ran();
@@ -211,7 +211,7 @@ async fn a_credential_uses_up_its_challenge_and_what_the_method_says() {
         ),
     ] {
         let payload = json!({ "proof": "good", "keep": keep });
-        let payment = counter.take_with(&ask, &challenge, payload).unwrap();
+        let payment = counter.take_with(&ask, &challenge, &payload).unwrap();
         let own = ReplayKey::new(
             "mpp-challenge",
             &[REALM.as_bytes(), challenge.id.as_bytes()],
@@ -230,7 +230,7 @@ async fn what_the_method_answers_at_settling_passes_unchanged() {
     let challenge = counter.challenge(&ask).await;
     let settle = async |proof: &str| {
         let payload = json!({ "proof": proof });
-        let mut payment = counter.take_with(&ask, &challenge, payload).unwrap();
+        let mut payment = counter.take_with(&ask, &challenge, &payload).unwrap();
         payment.check().unwrap();
         payment.verify().await.unwrap();
         let answer = payment.settle().await;

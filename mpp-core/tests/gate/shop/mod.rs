@@ -241,16 +241,16 @@ impl Counter {
         ask: &payment_core::Ask,
         challenge: &Challenge,
     ) -> Result<Box<dyn Payment>, Refusal> {
-        self.take_with(ask, challenge, json!({ "proof": "good" }))
+        self.take_with(ask, challenge, &json!({ "proof": "good" }))
     }
 
     pub(crate) fn take_with(
         &self,
         ask: &payment_core::Ask,
         challenge: &Challenge,
-        payload: Value,
+        payload: &Value,
     ) -> Result<Box<dyn Payment>, Refusal> {
-        let value = buyer::answer(challenge, Some("bob"), &payload).unwrap();
+        let value = buyer::answer(challenge, Some("bob"), payload).unwrap();
         self.pay(
             ask,
             challenge.credential_header().as_str(),
@@ -261,9 +261,8 @@ impl Counter {
 
 /// The type of a refusal without its base.
 pub(crate) fn kind<T>(result: Result<T, Refusal>) -> (String, u16) {
-    let refusal = match result {
-        Ok(_) => return ("ok".to_owned(), 200),
-        Err(refusal) => refusal,
+    let Err(refusal) = result else {
+        return ("ok".to_owned(), 200);
     };
     let problem = refusal.problem();
     let kind = problem
