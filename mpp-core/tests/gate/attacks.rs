@@ -449,3 +449,24 @@ async fn a_description_with_any_letters_stands_in_the_challenge() {
         Some("Wetter \"heute\" ☀ für 0,01 €")
     );
 }
+
+#[tokio::test]
+async fn an_empty_source_is_none() {
+    let (counter, ask) = (Counter::open(), ask().await);
+    let challenge = counter.challenge(&ask).await;
+    for (source, seen) in [
+        (Some(""), "None"),
+        (Some("bob"), "Some(\"bob\")"),
+        (None, "None"),
+    ] {
+        let payload = json!({ "proof": "good" });
+        let value = mpp_core::buyer::answer(&challenge, source, &payload).unwrap();
+        let mut payment = counter
+            .pay(&ask, "authorization", value.as_bytes())
+            .unwrap();
+        let stamp = payment.settle().await.unwrap();
+        let receipt = mpp_core::Receipt::parse(&stamp.headers[0].1).unwrap();
+        let told = receipt.members["seen"].as_str().unwrap();
+        assert!(told.ends_with(&format!(" {seen}")), "{told}");
+    }
+}
