@@ -1,0 +1,156 @@
+use std::fmt;
+
+use payment_core::{
+    Account, BoxFuture, ConfigError, Denied, Paid, Refusal, ReplayKey, Route, Soon, Timestamp,
+};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// A way to pay under the `Payment` scheme, such as `evm`/`charge`.
+pub trait Method: Send + Sync + 'static {
+    /// The method identifier, `[a-z][a-z0-9:_-]*`.
+    fn method(&self) -> &str;
+
+    /// The intent, such as `charge`, in lower case.
+    fn intent(&self) -> &str;
+
+    /// What is asked for on one route. Called once, when the route is built.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigError::NoAsset` when the route's price is in a token that this method does not
+    /// take: it is left out then, and other methods may take the route. Any other error ends the
+    /// building of the route.
+    fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError>;
+}
+
+/// What one method asks for on one route. Made of our own values alone.
+pub trait Terms: Send + Sync {
+    /// The request object of the challenge. Read once, encoded once; what a buyer echoes is
+    /// compared with it before [`Terms::bind`] is called. Amounts are decimal strings, absent
+    /// members are left out.
+    fn request(&self) -> &Map<String, Value>;
+
+    /// Reads the payload of a credential for these terms. Cheap checks only, no signature yet.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` with the first check that failed; see [`crate::refuse`].
+    fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn MethodPayment>, Refusal>;
+}
+
+/// A credential whose challenge is proven to be ours and to ask for these very terms.
+///
+/// Only `source` and `payload` are the buyer's words.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The challenge id.
+    pub id: &'a str,
+    /// Our realm.
+    pub realm: &'a str,
+    /// When the challenge was issued: its expiry less the time the route gives to pay.
+    pub issued: Timestamp,
+    /// When the challenge expires. Not yet compared with `now`.
+    pub expires: Timestamp,
+    /// Who the buyer claims to be; a claim until a signature proves it.
+    pub source: Option<&'a str>,
+    /// The method's own part of the credential: a JSON object with distinct members.
+    pub payload: &'a RawValue,
+    /// When the request came in.
+    pub now: Timestamp,
+    /// Validity in seconds that an authorization must have left, for the handler and the
+    /// settlement.
+    pub margin_seconds: u64,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A payload bound to our own terms. Its methods are called in the order they stand here; see
+/// [`payment_core::Payment`], which they serve.
+pub trait MethodPayment: Send + Sync {
+    /// What this payload uses up beside the challenge: token nonces, transaction hashes.
+    fn keys(&self) -> &[ReplayKey];
+
+    /// Until when anyone could still accept the payload.
+    fn keep_until(&self) -> Timestamp;
+
+    /// Whether the validity that the payload claims covers this request. The expiry of the
+    /// challenge has been checked before.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` when it is too early or too late.
+    fn in_time(&self) -> Result<(), Refusal>;
+
+    /// The costly local checks: signatures.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` when the proof is wrong.
+    fn check(&mut self) -> Result<(), Refusal>;
+
+    /// Who pays, proven by `check`.
+    fn payer(&self) -> Option<&Account>;
+
+    /// Verifies what can't be known locally. Must not move money that `release` can't give back.
+    fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
+
+    /// What the handler may know.
+    fn paid(&self) -> Paid;
+
+    /// Moves the money. Only a definite success is `Ok`, only a definite no is
+    /// `Denied::Refused` or `Denied::Failed`; everything else is `Denied::Unknown`.
+    fn settle<'a>(&'a mut self) -> Soon<'a, Result<Settled, Denied>>;
+
+    /// Finds out what became of a settlement that may have been sent, from the evidence that
+    /// `Denied::Unknown` gave (empty when there was none). Answers as `settle` does.
+    fn reconcile<'a>(&'a mut self, evidence: &'a [u8]) -> Soon<'a, Result<Settled, Denied>>;
+
+    /// Gives back what `verify` took. Called when nothing will be settled.
+    fn release(&mut self) -> BoxFuture<'_, ()>;
+}
+
+/// A definite settlement, as it goes into the receipt.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settled {
+    /// What names the settlement, such as a transaction hash.
+    pub reference: String,
+    /// The method's own members of the receipt, such as `chainId`.
+    pub members: Map<String, Value>,
+    /// When it settled, where that is known; else the receipt bears the time of the request.
+    pub at: Option<Timestamp>,
+}
+
+impl Settled {
+    /// A settlement of this name.
+    #[must_use]
+    pub fn new(reference: impl Into<String>) -> Self {
+        Self {
+            reference: reference.into(),
+            members: Map::new(),
+            at: None,
+        }
+    }
+
+    /// Adds a member to the receipt. `status`, `method`, `timestamp`, `reference` and
+    /// `challengeId` are taken and stay as they are.
+    #[must_use]
+    pub fn member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.members.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets when it settled.
+    #[must_use]
+    pub const fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+}
