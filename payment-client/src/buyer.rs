@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy_primitives::Address;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use mpp_core::PAYMENT_AUTHORIZATION;
+use mpp_core::{PAYMENT_AUTHORIZATION, RawCredential};
 use payment_core::{Clock, Money};
 use payment_evm::Signer;
 use reqwest::{IntoUrl, Request, Response};
@@ -286,14 +286,8 @@ fn unknown(payment: Box<Payment>, last: Trouble, retry_after: Option<Duration>) 
 
 /// Whether somebody has put a payment in already, in any place that takes one.
 fn carries_payment(headers: &HeaderMap) -> bool {
-    let in_authorization = headers.get_all(AUTHORIZATION).iter().any(|value| {
-        let elements = value.as_bytes().split(|&byte| byte == b',');
-        elements.into_iter().any(|element| {
-            let element = element.trim_ascii_start();
-            let scheme = element.split(u8::is_ascii_whitespace).next();
-            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"payment"))
-        })
-    });
+    let logins = headers.get_all(AUTHORIZATION).iter().map(AsRef::as_ref);
+    let in_authorization = !matches!(RawCredential::find(logins), Ok(None));
     in_authorization
         || [PAYMENT_SIGNATURE, X_PAYMENT, PAYMENT_AUTHORIZATION]
             .iter()
