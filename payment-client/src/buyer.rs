@@ -172,12 +172,14 @@ impl<S: Signer> Buyer<S> {
     /// Takes the price from the budget and signs. Nobody sees the signature yet.
     async fn pay(&self, offer: Offer, request: Request) -> Result<Box<Payment>, BuyerError> {
         let inner = &*self.inner;
-        let hold = inner.budget.hold(offer.dollars).map_err(|exhausted| {
-            BuyerError::TotalReached {
-                price: offer.price(),
-                left: exhausted.left.money(),
-            }
-        })?;
+        let hold =
+            inner
+                .budget
+                .hold(offer.dollars)
+                .map_err(|exhausted| BuyerError::TotalReached {
+                    price: offer.price(),
+                    left: exhausted.left.money(),
+                })?;
         let credential = sign::pay(&offer, &inner.signer).await?;
         if offer.valid_until <= inner.clock.now() {
             return Err(BuyerError::TooSlow);
@@ -226,9 +228,8 @@ impl<S: Signer> Buyer<S> {
                 }
             };
             tracing::debug!(tried, %last, "no answer to a payment yet");
-            let spent = Duration::from_millis(
-                inner.clock.now().millis().saturating_sub(started.millis()),
-            );
+            let spent =
+                Duration::from_millis(inner.clock.now().millis().saturating_sub(started.millis()));
             match inner.patience.pause(tried, retry_after, spent) {
                 Some(pause) => inner.waiter.wait(pause).await,
                 None => return Err(unknown(payment, last, retry_after)),

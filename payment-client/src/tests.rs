@@ -11,7 +11,7 @@ mod terms;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use payment_core::{Clock, ManualClock, Network, Timestamp, usd};
+use payment_core::{ManualClock, Network, Timestamp, usd};
 use payment_evm::LocalSigner;
 
 use crate::waiter::Waiter;
@@ -71,10 +71,6 @@ impl Bench {
 
     fn buyer(&self) -> Buyer<LocalSigner> {
         self.builder().build().unwrap()
-    }
-
-    fn now(&self) -> u64 {
-        self.clock.now().seconds()
     }
 }
 

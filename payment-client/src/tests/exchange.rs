@@ -13,7 +13,8 @@ use super::shop::{Seen, Shop, Step, step};
 use super::terms::*;
 use super::{Bench, NOW, signer};
 use crate::{
-    BuyerError, Proof, Protocol, Skip, cheapest, max_amount, prefer_network, prefer_protocol, prefer_scheme,
+    BuyerError, Proof, Protocol, Skip, cheapest, max_amount, prefer_network, prefer_protocol,
+    prefer_scheme,
 };
 
 #[derive(Deserialize)]
@@ -157,7 +158,9 @@ async fn a_login_stays_where_it_is() {
     let login = HeaderValue::from_static("Bearer secret");
     let shop = Shop::open([mpp(&[challenge(&charge())])]).await;
     let buyer = Bench::new().buyer();
-    let call = buyer.get(shop.url()).header(header::AUTHORIZATION, login.clone());
+    let call = buyer
+        .get(shop.url())
+        .header(header::AUTHORIZATION, login.clone());
     let error = call.send().await.unwrap_err();
     let BuyerError::NothingPayable { skipped } = error else {
         panic!("{error:?}")
@@ -188,7 +191,11 @@ async fn mpp_goes_first_unless_a_selector_says_otherwise() {
         (bench.buyer(), "authorization"),
         (x402_first.build().unwrap(), "payment-signature"),
         (
-            bench.builder().select(prefer_scheme("exact")).build().unwrap(),
+            bench
+                .builder()
+                .select(prefer_scheme("exact"))
+                .build()
+                .unwrap(),
             "payment-signature",
         ),
     ] {
@@ -233,7 +240,13 @@ async fn selectors_choose_among_offers() {
     ];
     for (builder, want) in cases {
         let shop = Shop::open([v2(&accepts), step(200, &[])]).await;
-        let _ = builder.build().unwrap().get(shop.url()).send().await.unwrap();
+        let _ = builder
+            .build()
+            .unwrap()
+            .get(shop.url())
+            .send()
+            .await
+            .unwrap();
         let (envelope, _) = paid_v2(&shop.seen()[1]);
         assert_eq!(serde_json::to_value(&envelope.accepted).unwrap(), *want);
     }

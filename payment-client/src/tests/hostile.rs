@@ -23,10 +23,18 @@ async fn x402_offers_out_of_line_are_not_paid() {
         ("/amount", json!("010000"), Skip::Amount),
         ("/amount", json!("1e4"), Skip::Amount),
         ("/scheme", json!("upto"), Skip::Scheme),
-        ("/network", json!("solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1"), Skip::Network),
+        (
+            "/network",
+            json!("solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1"),
+            Skip::Network,
+        ),
         ("/network", json!("base-sepolia"), Skip::Network),
         ("/asset", json!(PAY_TO), Skip::Token),
-        ("/payTo", json!("0x0000000000000000000000000000000000000000"), Skip::Payee),
+        (
+            "/payTo",
+            json!("0x0000000000000000000000000000000000000000"),
+            Skip::Payee,
+        ),
         ("/payTo", json!("merchant"), Skip::Unreadable),
         ("/maxTimeoutSeconds", json!(3601), Skip::TooLong),
         ("/maxTimeoutSeconds", json!(u64::MAX), Skip::TooLong),
@@ -34,13 +42,25 @@ async fn x402_offers_out_of_line_are_not_paid() {
         ("/extra/name", json!("USD Coin"), Skip::TokenDescription),
         ("/extra/version", json!("1"), Skip::TokenDescription),
         ("/extra/decimals", json!(18), Skip::TokenDescription),
-        ("/extra/assetTransferMethod", json!("permit2"), Skip::Transfer),
-        ("/extra/assetTransferMethod", json!(["permit2"]), Skip::Transfer),
+        (
+            "/extra/assetTransferMethod",
+            json!("permit2"),
+            Skip::Transfer,
+        ),
+        (
+            "/extra/assetTransferMethod",
+            json!(["permit2"]),
+            Skip::Transfer,
+        ),
         ("/extra/paymentFlow", json!("escrow"), Skip::Transfer),
     ];
     for (pointer, value, want) in cases {
         let offer = changed(exact(), pointer, value.clone());
-        assert_eq!(skipped(&buyer, v2(&[offer])).await, [want], "{pointer} {value}");
+        assert_eq!(
+            skipped(&buyer, v2(&[offer])).await,
+            [want],
+            "{pointer} {value}"
+        );
     }
     let v1_cases = [
         ("/maxAmountRequired", json!("0"), Skip::Amount),
@@ -51,7 +71,11 @@ async fn x402_offers_out_of_line_are_not_paid() {
     ];
     for (pointer, value, want) in v1_cases {
         let offer = changed(exact_v1(), pointer, value.clone());
-        assert_eq!(skipped(&buyer, v1(&[offer])).await, [want], "v1 {pointer} {value}");
+        assert_eq!(
+            skipped(&buyer, v1(&[offer])).await,
+            [want],
+            "v1 {pointer} {value}"
+        );
     }
 }
 
@@ -73,7 +97,14 @@ async fn an_unreadable_header_is_not_replaced_by_the_body() {
     let repeated = r#"{"x402Version":2,"x402Version":2,"resource":{"url":""},"accepts":[]}"#;
     let huge = "A".repeat(70_000);
     let buyer = Bench::new().buyer();
-    for value in [&*twice, "e30=", "{}", &v1_in_header.unwrap(), repeated, &huge] {
+    for value in [
+        &*twice,
+        "e30=",
+        "{}",
+        &v1_in_header.unwrap(),
+        repeated,
+        &huge,
+    ] {
         let headers = [("payment-required", value)];
         let refusal = Step::Answer(answer(402, &headers, v1_body(&[exact_v1()])));
         assert_eq!(skipped(&buyer, refusal).await, [Skip::Unreadable]);
@@ -88,9 +119,15 @@ async fn a_body_is_read_up_to_its_limit() {
     let buyer = Bench::new().buyer();
     let mut body = v1_body(&[exact_v1()]);
     body.push_str(&" ".repeat(64 * 1024));
-    assert_eq!(skipped(&buyer, Step::Answer(answer(402, &[], body))).await, []);
+    assert_eq!(
+        skipped(&buyer, Step::Answer(answer(402, &[], body))).await,
+        []
+    );
     let twice = v1_body(&[exact_v1()]).replacen('{', r#"{"x402Version":1,"#, 1);
-    assert_eq!(skipped(&buyer, Step::Answer(answer(402, &[], twice))).await, []);
+    assert_eq!(
+        skipped(&buyer, Step::Answer(answer(402, &[], twice))).await,
+        []
+    );
 }
 
 #[tokio::test]
@@ -102,15 +139,31 @@ async fn charges_out_of_line_are_not_paid() {
         ("/amount", json!("-1"), Skip::Unreadable),
         ("/amount", json!(10_000), Skip::Unreadable),
         ("/currency", json!(PAY_TO), Skip::Token),
-        ("/recipient", json!("0x0000000000000000000000000000000000000000"), Skip::Payee),
+        (
+            "/recipient",
+            json!("0x0000000000000000000000000000000000000000"),
+            Skip::Payee,
+        ),
         ("/recipient", json!("you"), Skip::Unreadable),
         ("/methodDetails", json!({}), Skip::Unreadable),
         ("/methodDetails/chainId", json!(1), Skip::Network),
         ("/methodDetails/decimals", json!(18), Skip::TokenDescription),
-        ("/methodDetails/decimals", json!("6"), Skip::TokenDescription),
+        (
+            "/methodDetails/decimals",
+            json!("6"),
+            Skip::TokenDescription,
+        ),
         ("/methodDetails/splits", split, Skip::Split),
-        ("/methodDetails/credentialTypes", json!(["transaction", "hash"]), Skip::Transfer),
-        ("/methodDetails/credentialTypes", Value::Null, Skip::Transfer),
+        (
+            "/methodDetails/credentialTypes",
+            json!(["transaction", "hash"]),
+            Skip::Transfer,
+        ),
+        (
+            "/methodDetails/credentialTypes",
+            Value::Null,
+            Skip::Transfer,
+        ),
     ];
     for (pointer, value, want) in cases {
         let request = changed(charge(), pointer, value.clone());
@@ -177,7 +230,9 @@ async fn the_first_challenge_of_an_id_counts() {
 
 #[tokio::test]
 async fn a_selector_may_want_nothing() {
-    let builder = Bench::new().builder().select(|offers: &mut Vec<crate::Offer>| offers.clear());
+    let builder = Bench::new()
+        .builder()
+        .select(|offers: &mut Vec<crate::Offer>| offers.clear());
     let buyer = builder.build().unwrap();
     let wanted = skipped(&buyer, all_protocols()).await;
     assert_eq!(wanted, [Skip::NotSelected, Skip::NotSelected]);

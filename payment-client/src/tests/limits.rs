@@ -70,7 +70,13 @@ async fn the_total_ends_payments_and_says_what_is_left() {
     let bench = Bench::new();
     let limit = SpendLimit::per_payment(usd!("0.10")).total(usd!("0.025"));
     let buyer = bench.limited(limit).build().unwrap();
-    let shop = Shop::open([v2(&[exact()]), step(200, &[]), v2(&[exact()]), step(200, &[])]).await;
+    let shop = Shop::open([
+        v2(&[exact()]),
+        step(200, &[]),
+        v2(&[exact()]),
+        step(200, &[]),
+    ])
+    .await;
     for _ in 0..2 {
         let _ = buyer.get(shop.url()).send().await.unwrap();
     }
@@ -130,7 +136,11 @@ async fn an_unsigned_payment_is_not_counted() {
         .client(reqwest::ClientBuilder::no_proxy)
         .build()
         .unwrap();
-    for refusal in [v2(&[exact()]), v1(&[exact_v1()]), mpp(&[challenge(&charge())])] {
+    for refusal in [
+        v2(&[exact()]),
+        v1(&[exact_v1()]),
+        mpp(&[challenge(&charge())]),
+    ] {
         let shop = Shop::open([refusal]).await;
         let error = buyer.get(shop.url()).send().await.unwrap_err();
         assert!(matches!(error, BuyerError::Signer(_)), "{error:?}");
@@ -196,10 +206,9 @@ async fn requests_that_cannot_be_paid_are_not_sent() {
         ("authorization", "Payment e30"),
         ("authorization", "Bearer x, payment e30"),
     ] {
-        let call = buyer.get(shop.url()).header(
-            name.parse().unwrap(),
-            value.parse().unwrap(),
-        );
+        let call = buyer
+            .get(shop.url())
+            .header(name.parse().unwrap(), value.parse().unwrap());
         let error = call.send().await.unwrap_err();
         assert!(matches!(error, BuyerError::AlreadyPaid), "{value}");
     }

@@ -43,7 +43,11 @@ fn pending() -> Step {
 
 #[tokio::test]
 async fn the_same_credential_is_sent_again_until_the_outcome_is_known() {
-    for offer in [v2(&[exact()]), v1(&[exact_v1()]), mpp(&[challenge(&charge())])] {
+    for offer in [
+        v2(&[exact()]),
+        v1(&[exact_v1()]),
+        mpp(&[challenge(&charge())]),
+    ] {
         let shop = Shop::open([
             offer,
             step(503, &[("retry-after", "7")]),
@@ -66,13 +70,7 @@ async fn the_same_credential_is_sent_again_until_the_outcome_is_known() {
 
 #[tokio::test]
 async fn an_outcome_that_stays_unknown_is_handed_back_and_resumed() {
-    let shop = Shop::open([
-        v2(&[exact()]),
-        Step::HangUp,
-        step(503, &[]),
-        step(200, &[]),
-    ])
-    .await;
+    let shop = Shop::open([v2(&[exact()]), Step::HangUp, step(503, &[]), step(200, &[])]).await;
     let bench = Bench::new();
     let patience = Patience::default().tries(2);
     let buyer = bench.builder().patience(patience).build().unwrap();
@@ -109,7 +107,12 @@ async fn tries_are_counted() {
     for _ in 0..9 {
         shop.add(step(503, &[("retry-after", "0")]));
     }
-    let error = Bench::new().buyer().get(shop.url()).send().await.unwrap_err();
+    let error = Bench::new()
+        .buyer()
+        .get(shop.url())
+        .send()
+        .await
+        .unwrap_err();
     assert!(matches!(error, BuyerError::OutcomeUnknown { .. }));
     assert_same_credential(&shop, 5);
 }
@@ -122,11 +125,19 @@ async fn a_refusal_makes_no_second_signature_and_stays_counted() {
     });
     let failed = wire::encode(&failed).unwrap();
     let required = required(&[exact()]);
-    let headers = [("payment-required", &*required), ("payment-response", &failed)];
+    let headers = [
+        ("payment-required", &*required),
+        ("payment-response", &failed),
+    ];
     let shop = Shop::open([v2(&[exact()]), step(402, &headers)]).await;
     let buyer = Bench::new().buyer();
     let error = buyer.get(shop.url()).send().await.unwrap_err();
-    let BuyerError::Refused { payment, status, code } = error else {
+    let BuyerError::Refused {
+        payment,
+        status,
+        code,
+    } = error
+    else {
         panic!("{error:?}")
     };
     assert_eq!(status, 402);
@@ -158,7 +169,12 @@ async fn prose_of_a_seller_is_not_passed_on_as_a_code() {
     });
     let prose = wire::encode(&prose).unwrap();
     let shop = Shop::open([v2(&[exact()]), step(402, &[("payment-response", &prose)])]).await;
-    let error = Bench::new().buyer().get(shop.url()).send().await.unwrap_err();
+    let error = Bench::new()
+        .buyer()
+        .get(shop.url())
+        .send()
+        .await
+        .unwrap_err();
     assert!(matches!(error, BuyerError::Refused { code: None, .. }));
 }
 

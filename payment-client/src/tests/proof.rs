@@ -1,6 +1,6 @@
 //! A receipt counts when it fits what was paid.
 
-use mpp_core::{PAYMENT_RECEIPT, Receipt, Settled};
+use mpp_core::{Receipt, Settled};
 use payment_core::Timestamp;
 use serde_json::json;
 use x402_core::wire;
@@ -29,9 +29,18 @@ async fn an_x402_receipt_must_fit() {
         (with("network", json!("base-sepolia")), None),
         (with("amount", json!("10000")), None),
         (with("success", json!(false)), Some(Contradiction::Failure)),
-        (with("success", json!("true")), Some(Contradiction::Unreadable)),
-        (with("transaction", json!("")), Some(Contradiction::Reference)),
-        (with("network", json!("eip155:8453")), Some(Contradiction::Network)),
+        (
+            with("success", json!("true")),
+            Some(Contradiction::Unreadable),
+        ),
+        (
+            with("transaction", json!("")),
+            Some(Contradiction::Reference),
+        ),
+        (
+            with("network", json!("eip155:8453")),
+            Some(Contradiction::Network),
+        ),
         (with("network", json!("")), Some(Contradiction::Network)),
         (with("payer", json!(PAY_TO)), Some(Contradiction::Payer)),
         (with("payer", json!("me")), Some(Contradiction::Payer)),
@@ -84,11 +93,14 @@ async fn an_mpp_receipt_must_fit() {
             receipt("evm", id, 8453, "0xabab"),
             Some(Contradiction::Network),
         ),
-        (receipt("evm", id, 84_532, ""), Some(Contradiction::Reference)),
+        (
+            receipt("evm", id, 84_532, ""),
+            Some(Contradiction::Reference),
+        ),
         ("e30".to_owned(), Some(Contradiction::Unreadable)),
     ];
     for (receipt, wrong) in cases {
-        let headers = [(PAYMENT_RECEIPT.as_str(), &*receipt)];
+        let headers = [("payment-receipt", &*receipt)];
         let paid = Step::Answer(answer(200, &headers, ""));
         let found = proof(mpp(std::slice::from_ref(&offered)), paid).await;
         match (found, wrong) {

@@ -35,7 +35,11 @@ pub(super) fn required(accepts: &[Value]) -> String {
 }
 
 pub(super) fn v2(accepts: &[Value]) -> Step {
-    Step::Answer(answer(402, &[("payment-required", &required(accepts))], "{}"))
+    Step::Answer(answer(
+        402,
+        &[("payment-required", &required(accepts))],
+        "{}",
+    ))
 }
 
 /// One cent by x402 v1.
@@ -73,7 +77,8 @@ pub(super) fn encoded(request: &Value) -> EncodedRequest {
 
 /// A challenge that ends in five minutes.
 pub(super) fn challenge(request: &Value) -> Challenge {
-    let mut challenge = Challenge::new("aB3cDeF4gHiJkLmN", REALM, "evm", "charge", encoded(request));
+    let mut challenge =
+        Challenge::new("aB3cDeF4gHiJkLmN", REALM, "evm", "charge", encoded(request));
     challenge.expires = Some(rfc3339(NOW + 300));
     challenge
 }
