@@ -1,5 +1,5 @@
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::SolStruct;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::{SolCall, SolStruct};
 use payment_core::{ReplayKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,24 @@ impl Authorization {
         Ok(())
     }
 
+    /// The call of the token that moves the money (`transferWithAuthorization` with `v`, `r`,
+    /// `s`).
+    #[must_use]
+    pub fn calldata(&self, signature: &EvmSignature) -> Bytes {
+        let call = typed::transferWithAuthorizationCall {
+            from: self.from,
+            to: self.to,
+            value: self.value,
+            validAfter: self.valid_after,
+            validBefore: self.valid_before,
+            nonce: self.nonce,
+            v: signature.v(),
+            r: signature.r(),
+            s: signature.s(),
+        };
+        call.abi_encode().into()
+    }
+
     /// The moment it ends, for keeping its replay record; the end of time when it has none.
     #[must_use]
     pub fn valid_until(&self) -> Timestamp {
@@ -134,6 +152,18 @@ mod typed {
             uint256 validBefore;
             bytes32 nonce;
         }
+
+        function transferWithAuthorization(
+            address from,
+            address to,
+            uint256 value,
+            uint256 validAfter,
+            uint256 validBefore,
+            bytes32 nonce,
+            uint8 v,
+            bytes32 r,
+            bytes32 s
+        );
     }
 
     macro_rules! from_authorization {

@@ -28,6 +28,8 @@
 
 mod authorization;
 mod domain;
+#[cfg(feature = "onchain")]
+mod onchain;
 pub mod permit2;
 mod signature;
 mod signer;
@@ -36,6 +38,10 @@ pub mod wire;
 
 pub use authorization::{Authorization, Untimely};
 pub use domain::Domain;
+#[cfg(feature = "onchain")]
+pub use onchain::{
+    CallFault, ChainFault, Mined, SendFault, Settler, SettlerOptions, SignedPermit, Transfer,
+};
 pub use signature::{EvmSignature, SignatureError};
 pub use signer::{LocalSigner, Signer, SignerError, random_word};
 pub use token::{Token, TransferMethod};

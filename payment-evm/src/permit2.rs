@@ -46,3 +46,15 @@ pub struct TokenPermissions {
     #[serde(with = "wire::decimal")]
     pub amount: U256,
 }
+
+/// Where one part of a permit goes. Decided by the spender, so the seller checks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferDetails {
+    /// Who gets it.
+    #[serde(with = "wire::address")]
+    pub to: Address,
+    /// How many base units, up to the amount permitted.
+    #[serde(with = "wire::decimal")]
+    pub requested_amount: U256,
+}

@@ -1,8 +1,8 @@
-use alloy_primitives::{Address, B256, Keccak256, U256, keccak256};
-use alloy_sol_types::{SolStruct, SolValue, sol};
+use alloy_primitives::{Address, B256, Bytes, Keccak256, U256, keccak256};
+use alloy_sol_types::{SolCall, SolStruct, SolValue, sol};
 
-use super::TokenPermissions;
-use crate::Domain;
+use super::{TokenPermissions, TransferDetails};
+use crate::{Domain, EvmSignature};
 
 /// What an MPP payer signs to pay a charge through Permit2 (draft-evm-charge, type `permit2`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +89,47 @@ impl ChargePermit {
         hasher.finalize()
     }
 
+    /// The call of Permit2 that moves the money (`permitWitnessTransferFrom`, of which it has two:
+    /// for one permission and for several). `None` unless there are as many transfers as
+    /// permissions, and at least one.
+    #[must_use]
+    pub fn calldata(
+        &self,
+        spelling: Spelling,
+        owner: Address,
+        transfers: &[TransferDetails],
+        signature: &EvmSignature,
+    ) -> Option<Bytes> {
+        let witness = self.witness_hash(spelling);
+        let text = spelling.witness_type_string().to_owned();
+        let signature = Bytes::from(signature.to_bytes());
+        let (nonce, deadline) = (self.nonce, self.deadline);
+        let call = match (self.permitted.as_slice(), transfers) {
+            ([permitted], [transfer]) => {
+                let permit = typed::PermitTransferFrom {
+                    permitted: permitted.into(),
+                    nonce,
+                    deadline,
+                };
+                let arguments = (permit, transfer.into(), owner, witness, text, signature);
+                typed::permitWitnessTransferFrom_0Call::new(arguments).abi_encode()
+            }
+            (several, transfers) if !several.is_empty() && several.len() == transfers.len() => {
+                let permitted = several.iter().map(Into::into).collect();
+                let permit = typed::PermitBatchTransferFrom {
+                    permitted,
+                    nonce,
+                    deadline,
+                };
+                let transfers = transfers.iter().map(Into::into).collect();
+                let arguments = (permit, transfers, owner, witness, text, signature);
+                typed::permitWitnessTransferFrom_1Call::new(arguments).abi_encode()
+            }
+            _ => return None,
+        };
+        Some(call.into())
+    }
+
     // Spelled out because no typed-data library signs the spaced form. The fields of both forms
     // are one word each: structs and arrays stand as their hashes.
     fn struct_hash(&self, spelling: Spelling) -> B256 {
@@ -116,11 +157,25 @@ impl ChargePermit {
 
 impl TokenPermissions {
     fn struct_hash(&self) -> B256 {
-        let typed = typed::TokenPermissions {
-            token: self.token,
-            amount: self.amount,
-        };
-        typed.eip712_hash_struct()
+        typed::TokenPermissions::from(self).eip712_hash_struct()
+    }
+}
+
+impl From<&TokenPermissions> for typed::TokenPermissions {
+    fn from(permitted: &TokenPermissions) -> Self {
+        Self {
+            token: permitted.token,
+            amount: permitted.amount,
+        }
+    }
+}
+
+impl From<&TransferDetails> for typed::SignatureTransferDetails {
+    fn from(transfer: &TransferDetails) -> Self {
+        Self {
+            to: transfer.to,
+            requestedAmount: transfer.requested_amount,
+        }
     }
 }
 
@@ -133,5 +188,40 @@ mod typed {
             address token;
             uint256 amount;
         }
+
+        struct PermitTransferFrom {
+            TokenPermissions permitted;
+            uint256 nonce;
+            uint256 deadline;
+        }
+
+        struct PermitBatchTransferFrom {
+            TokenPermissions[] permitted;
+            uint256 nonce;
+            uint256 deadline;
+        }
+
+        struct SignatureTransferDetails {
+            address to;
+            uint256 requestedAmount;
+        }
+
+        function permitWitnessTransferFrom(
+            PermitTransferFrom permit,
+            SignatureTransferDetails transferDetails,
+            address owner,
+            bytes32 witness,
+            string witnessTypeString,
+            bytes signature
+        );
+
+        function permitWitnessTransferFrom(
+            PermitBatchTransferFrom permit,
+            SignatureTransferDetails[] transferDetails,
+            address owner,
+            bytes32 witness,
+            string witnessTypeString,
+            bytes signature
+        );
     }
 }
