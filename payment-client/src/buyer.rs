@@ -21,6 +21,7 @@ use crate::payment::{Exposure, Payment};
 use crate::receipt::Proof;
 use crate::reply::Reply;
 use crate::rules::Rules;
+use crate::selector::Selector;
 use crate::shelf::Shelf;
 use crate::transport::{self, is_private};
 use crate::verdict::Verdict;
@@ -41,7 +42,7 @@ pub(crate) struct Inner<S> {
     pub(crate) signer: S,
     pub(crate) client: reqwest::Client,
     pub(crate) rules: Rules,
-    pub(crate) selectors: Vec<Box<dyn Fn(&mut Vec<Offer>) + Send + Sync>>,
+    pub(crate) selectors: Vec<Box<dyn Selector>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) patience: Patience,
     pub(crate) plain_http: PlainHttp,
