@@ -26,6 +26,8 @@ mod payment;
 mod protocol;
 mod request;
 mod scheme;
+#[cfg(test)]
+mod shop;
 mod version;
 pub mod wire;
 

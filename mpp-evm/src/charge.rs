@@ -1,0 +1,218 @@
+use std::fmt;
+use std::sync::Arc;
+
+use alloy_primitives::Address;
+use mpp_core::{Method, Terms};
+use payment_core::{ConfigError, Route};
+use payment_evm::permit2::{self, PERMIT2};
+use payment_evm::{Token, TransferMethod};
+use serde_json::{Map, Value, json};
+
+use crate::candidate::LONGEST_TO_PAY;
+use crate::split::{MOST_SPLITS, legs};
+use crate::terms::ChargeTerms;
+use crate::{ChargeBackend, CredentialType, Due, Leg, Split};
+
+/// The MPP method `evm`, intent `charge`: one payment in one token for one request.
+///
+/// ```
+/// use mpp_evm::{Charge, Split};
+/// use payment_core::usd;
+/// use payment_evm::Token;
+/// # use alloy_primitives::address;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let token = Token::default_on(8453).ok_or("no default token on this chain")?;
+/// let shop = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
+/// let partner = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+/// // Add `.settle_with(backend)`, and it is a method for `Mpp`.
+/// let charge = Charge::new(token, shop).split(Split::new(partner, usd!("0.001")));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct Charge<B = ()> {
+    token: Token,
+    recipient: Address,
+    types: Option<Vec<CredentialType>>,
+    splits: Vec<Split>,
+    external_id: Option<String>,
+    permit2: Address,
+    backend: Arc<B>,
+}
+
+impl Charge {
+    /// Charges in this token, paid to this account. Takes `authorization` credentials where the
+    /// token has EIP-3009, unless [`Self::credential_types`] says otherwise.
+    pub fn new(token: Token, recipient: Address) -> Self {
+        Self {
+            token,
+            recipient,
+            types: None,
+            splits: Vec::new(),
+            external_id: None,
+            permit2: PERMIT2,
+            backend: Arc::new(()),
+        }
+    }
+}
+
+impl<B> Charge<B> {
+    /// Takes these types of credentials, in this order of preference. `hash` is the weakest of
+    /// them and never taken unless it is named here.
+    pub fn credential_types(mut self, types: impl IntoIterator<Item = CredentialType>) -> Self {
+        self.types = Some(types.into_iter().collect());
+        self
+    }
+
+    /// Adds a part of every payment that goes to somebody else: up to ten, in this order, in sum
+    /// less than any price. Only `permit2` credentials can split.
+    pub fn split(mut self, split: Split) -> Self {
+        self.splits.push(split);
+        self
+    }
+
+    /// Names the order in the seller's own books. Buyers see it, and permits sign it.
+    pub fn external_id(mut self, id: impl Into<String>) -> Self {
+        self.external_id = Some(id.into());
+        self
+    }
+
+    /// Uses a Permit2 contract at another address than the usual one.
+    pub const fn permit2_at(mut self, contract: Address) -> Self {
+        self.permit2 = contract;
+        self
+    }
+
+    /// Settles with this backend.
+    pub fn settle_with<C: ChargeBackend>(self, backend: C) -> Charge<C> {
+        let Self { token, recipient, types, splits, external_id, permit2, .. } = self;
+        let backend = Arc::new(backend);
+        Charge { token, recipient, types, splits, external_id, permit2, backend }
+    }
+
+    /// The types that were asked for, or the safest that can pay: an authorization where the
+    /// token takes one and nothing is split.
+    fn types(&self) -> Result<Vec<CredentialType>, ConfigError> {
+        let types = match &self.types {
+            Some(types) => types.clone(),
+            None if !self.splits.is_empty() => vec![CredentialType::Permit2],
+            None if self.token.transfer == TransferMethod::Eip3009 => {
+                vec![CredentialType::Authorization]
+            }
+            None => Vec::new(),
+        };
+        let wrong = |reason: &str| Err(ConfigError::setting("credential_types", reason));
+        if types.is_empty() {
+            return wrong("none is named, and the token takes no authorizations");
+        }
+        if types.iter().enumerate().any(|(at, kind)| types[..at].contains(kind)) {
+            return wrong("one is named twice");
+        }
+        if types.contains(&CredentialType::Authorization)
+            && self.token.transfer != TransferMethod::Eip3009
+        {
+            return wrong("the token takes no authorizations");
+        }
+        if !self.splits.is_empty() && types != [CredentialType::Permit2] {
+            return wrong("only permit2 can split a payment");
+        }
+        Ok(types)
+    }
+}
+
+impl<B: ChargeBackend> Charge<B> {
+    fn due(&self, route: &Route, splits: &[Leg]) -> Result<Due, ConfigError> {
+        let amount = route.price.to_units(self.token.decimals)?;
+        if amount.is_zero() {
+            return Err(ConfigError::ZeroPrice);
+        }
+        if splits.len() > MOST_SPLITS {
+            return Err(ConfigError::setting("splits", "more than ten"));
+        }
+        let legs = legs(self.recipient, amount, splits)
+            .ok_or_else(|| ConfigError::setting("splits", "they leave the recipient nothing"))?;
+        let types = self.types()?;
+        let chain_id = self.token.chain_id;
+        if !types.iter().all(|kind| self.backend.takes(chain_id, *kind)) {
+            let reason = "the backend can't settle one of them on this chain";
+            return Err(ConfigError::setting("credential_types", reason));
+        }
+        let spender = self.backend.sender();
+        if types.contains(&CredentialType::Permit2) && spender.is_none() {
+            let reason = "the backend has no account to spend permits with";
+            return Err(ConfigError::setting("credential_types", reason));
+        }
+        if types.contains(&CredentialType::Hash) && route.pay_within.as_secs() > LONGEST_TO_PAY {
+            return Err(ConfigError::setting("pay_within", "more than a day with hash credentials"));
+        }
+        Ok(Due {
+            token_domain: self.token.domain(),
+            permit2_domain: permit2::domain(chain_id, self.permit2),
+            token: self.token.clone(),
+            recipient: self.recipient,
+            amount,
+            legs,
+            external_id: self.external_id.clone(),
+            types,
+            permit2: self.permit2,
+            spender,
+        })
+    }
+}
+
+impl<B: ChargeBackend> Method for Charge<B> {
+    fn method(&self) -> &str {
+        "evm"
+    }
+
+    fn intent(&self) -> &str {
+        "charge"
+    }
+
+    fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError> {
+        let decimals = self.token.decimals;
+        let cut: Result<Vec<_>, _> = self.splits.iter().map(|split| split.entry(decimals)).collect();
+        let (entries, splits): (Vec<Value>, Vec<Leg>) = cut?.into_iter().unzip();
+        let due = Arc::new(self.due(route, &splits)?);
+        let request = request(&due, entries, route.description.as_deref());
+        Ok(Box::new(ChargeTerms { request, due, backend: Arc::clone(&self.backend) }))
+    }
+}
+
+/// The request object (evm/charge, Request Schema). Absent members are left out.
+fn request(due: &Due, splits: Vec<Value>, description: Option<&str>) -> Map<String, Value> {
+    let mut details = Map::new();
+    details.insert("chainId".into(), json!(due.token.chain_id));
+    details.insert("credentialTypes".into(), json!(due.types));
+    details.insert("decimals".into(), json!(due.token.decimals));
+    if let Some(spender) = due.spender.filter(|_| due.types.contains(&CredentialType::Permit2)) {
+        details.insert("permit2Address".into(), json!(due.permit2.to_checksum(None)));
+        details.insert("spender".into(), json!(spender.to_checksum(None)));
+    }
+    if !splits.is_empty() {
+        details.insert("splits".into(), splits.into());
+    }
+    let mut request = Map::new();
+    request.insert("amount".into(), json!(due.amount.to_string()));
+    request.insert("currency".into(), json!(due.token.address.to_checksum(None)));
+    request.insert("recipient".into(), json!(due.recipient.to_checksum(None)));
+    request.insert("methodDetails".into(), details.into());
+    if let Some(text) = description {
+        request.insert("description".into(), json!(text));
+    }
+    if let Some(id) = &due.external_id {
+        request.insert("externalId".into(), json!(id));
+    }
+    request
+}
+
+impl<B> fmt::Debug for Charge<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Charge")
+            .field("token", &self.token.symbol)
+            .field("chain_id", &self.token.chain_id)
+            .field("recipient", &self.recipient)
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+#[cfg(feature = "onchain")]
+use alloy_primitives::Bytes;
+use payment_core::Timestamp;
+use payment_evm::permit2::{ChargePermit, Spelling};
+use payment_evm::{Authorization, EvmSignature};
+
+use crate::Due;
+
+/// A charge whose payload was compared with what is due and whose signature was recovered. Only
+/// this crate makes one, so a backend that holds it need not check again what can be known
+/// without the chain.
+#[derive(Clone, Debug)]
+pub struct CheckedCharge {
+    due: Arc<Due>,
+    payer: Address,
+    proof: Proof,
+}
+
+/// What moves, or has moved, the money.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Proof {
+    /// An authorization for the token contract.
+    Authorization {
+        /// What was signed.
+        authorization: Authorization,
+        /// The payer's signature.
+        signature: EvmSignature,
+    },
+    /// A permit for the Permit2 contract.
+    Permit2 {
+        /// What was signed.
+        permit: ChargePermit,
+        /// How the witness type was spelled when it was signed.
+        spelling: Spelling,
+        /// The payer's signature.
+        signature: EvmSignature,
+    },
+    /// A signed transaction that nobody has broadcast yet.
+    #[cfg(feature = "onchain")]
+    Transaction {
+        /// The transaction as it goes to the chain.
+        raw: Bytes,
+        /// Its hash.
+        hash: B256,
+    },
+    /// A transfer that the payer says to have made. The payer is a claim until the transfer has
+    /// been looked up.
+    Hash {
+        /// The transaction.
+        hash: B256,
+        /// The transfer must not be older than the challenge.
+        not_before: Timestamp,
+    },
+}
+
+impl CheckedCharge {
+    pub(crate) const fn new(due: Arc<Due>, payer: Address, proof: Proof) -> Self {
+        Self { due, payer, proof }
+    }
+
+    /// What is to be paid.
+    #[must_use]
+    pub fn due(&self) -> &Due {
+        &self.due
+    }
+
+    /// Whose money it is.
+    #[must_use]
+    pub const fn payer(&self) -> Address {
+        self.payer
+    }
+
+    /// What moves the money.
+    #[must_use]
+    pub const fn proof(&self) -> &Proof {
+        &self.proof
+    }
+}

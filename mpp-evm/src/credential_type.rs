@@ -1,0 +1,63 @@
+use serde::{Deserialize, Serialize};
+
+/// A way to pay a charge: the `type` of a payload and an entry of `credentialTypes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum CredentialType {
+    /// An EIP-3009 authorization, bound to the challenge by its nonce. The seller sends it and
+    /// pays the gas.
+    Authorization,
+    /// A Permit2 signature with the challenge as witness. The seller sends it and pays the gas.
+    /// The only type that can split a payment.
+    Permit2,
+    /// A signed transaction, not yet broadcast. The buyer pays the gas. Nothing binds it to the
+    /// challenge; its hash is used once.
+    #[cfg(feature = "onchain")]
+    Transaction,
+    /// The hash of a transfer that the buyer has made. The weakest type: nothing binds it to the
+    /// challenge but its sender, its age, and being used once.
+    Hash,
+}
+
+impl CredentialType {
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::Authorization,
+        Self::Permit2,
+        #[cfg(feature = "onchain")]
+        Self::Transaction,
+        Self::Hash,
+    ];
+
+    /// What a seller takes who names no types.
+    pub(crate) const UNNAMED: &'static [Self] = &[
+        #[cfg(feature = "onchain")]
+        Self::Transaction,
+        Self::Hash,
+    ];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::Permit2 => "permit2",
+            #[cfg(feature = "onchain")]
+            Self::Transaction => "transaction",
+            Self::Hash => "hash",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_word_is_what_serde_writes() {
+        for kind in CredentialType::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+}

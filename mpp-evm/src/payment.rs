@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use mpp_core::{MPP, MethodPayment, Presented, Settled};
+use payment_core::{
+    Account, BoxFuture, Denied, Fault, Paid, Refusal, ReplayKey, Soon, Timestamp,
+};
+
+use crate::candidate::Candidate;
+use crate::{ChargeBackend, CheckedCharge, Due};
+
+/// A payload bound to what is due, on its way to the backend.
+pub(crate) struct ChargePayment<B, C> {
+    due: Arc<Due>,
+    backend: Arc<B>,
+    candidate: C,
+    key: [ReplayKey; 1],
+    now: Timestamp,
+    margin_seconds: u64,
+    checked: Option<CheckedCharge>,
+    payer: Option<Account>,
+    transaction: Option<B256>,
+}
+
+impl<B: ChargeBackend, C: Candidate> ChargePayment<B, C> {
+    pub(crate) fn new(
+        due: Arc<Due>,
+        backend: Arc<B>,
+        candidate: C,
+        presented: &Presented<'_>,
+    ) -> Self {
+        let key = [candidate.key(&due)];
+        let Presented { now, margin_seconds, .. } = *presented;
+        let (checked, payer, transaction) = (None, None, None);
+        Self { due, backend, candidate, key, now, margin_seconds, checked, payer, transaction }
+    }
+
+    fn checked(&self) -> Result<&CheckedCharge, Denied> {
+        let unchecked = || Fault::internal("charge_unchecked", "settled before it was checked");
+        self.checked.as_ref().ok_or_else(|| unchecked().into())
+    }
+
+    fn settled(&mut self, transaction: B256) -> Settled {
+        self.transaction = Some(transaction);
+        let settled =
+            Settled::new(transaction.to_string()).member("chainId", self.due.token.chain_id);
+        match &self.due.external_id {
+            Some(id) => settled.member("externalId", id.as_str()),
+            None => settled,
+        }
+    }
+}
+
+impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
+    fn keys(&self) -> &[ReplayKey] {
+        &self.key
+    }
+
+    fn keep_until(&self) -> Timestamp {
+        self.candidate.keep_until()
+    }
+
+    fn in_time(&self) -> Result<(), Refusal> {
+        Ok(self.candidate.in_time(self.now, self.margin_seconds)?)
+    }
+
+    fn check(&mut self) -> Result<(), Refusal> {
+        let (payer, proof) = self.candidate.prove(&self.due)?;
+        self.payer = Some(payer.into());
+        self.checked = Some(CheckedCharge::new(Arc::clone(&self.due), payer, proof));
+        Ok(())
+    }
+
+    fn payer(&self) -> Option<&Account> {
+        self.payer.as_ref()
+    }
+
+    fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::later(async move { self.backend.verify(self.checked()?).await })
+    }
+
+    fn paid(&self) -> Paid {
+        let token = &self.due.token;
+        let mut paid =
+            Paid::new(MPP, self.due.amount).with(token.network(), token.address.into());
+        if let Some(payer) = &self.payer {
+            paid = paid.by(payer.clone());
+        }
+        match self.transaction {
+            Some(transaction) => paid.settled_by(transaction.to_string()),
+            None => paid,
+        }
+    }
+
+    fn settle<'a>(&'a mut self) -> Soon<'a, Result<Settled, Denied>> {
+        Soon::later(async move {
+            let transaction = self.backend.settle(self.checked()?).await?;
+            Ok(self.settled(transaction))
+        })
+    }
+
+    fn reconcile<'a>(&'a mut self, evidence: &'a [u8]) -> Soon<'a, Result<Settled, Denied>> {
+        Soon::later(async move {
+            let transaction = self.backend.reconcile(self.checked()?, evidence).await?;
+            Ok(self.settled(transaction))
+        })
+    }
+
+    fn release(&mut self) -> BoxFuture<'_, ()> {
+        // Verifying took nothing.
+        Box::pin(std::future::ready(()))
+    }
+}
