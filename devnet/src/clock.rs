@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Where a chain reads the time: seconds since the Unix epoch.
+/// Where a chain reads the time: seconds since the Unix epoch. It is called while the chain is
+/// locked, so it may not ask the chain anything.
 pub type TimeSource = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The machine's own clock.

@@ -63,3 +63,39 @@ impl Pool {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::{SignableTransaction, TxEip1559};
+    use alloy_primitives::Signature;
+
+    use super::*;
+
+    fn waiting(nonce: u64) -> Recovered<TxEnvelope> {
+        let transaction = TxEip1559 {
+            nonce,
+            ..TxEip1559::default()
+        };
+        let signed = transaction.into_signed(Signature::test_signature());
+        Recovered::new_unchecked(signed.into(), Address::repeat_byte(1))
+    }
+
+    #[test]
+    fn pool_has_an_end() {
+        let mut pool = Pool((0..ROOM as u64).map(waiting).collect());
+        assert_eq!(
+            pool.insert(waiting(ROOM as u64)),
+            Err(SubmitError::PoolFull)
+        );
+        pool.take_ready(|_| 0);
+        assert_eq!(pool.insert(waiting(ROOM as u64)), Ok(()));
+    }
+
+    #[test]
+    fn free_nonce_is_the_first_gap() {
+        let pool = Pool([4, 5, 7].map(waiting).into());
+        let sender = Address::repeat_byte(1);
+        assert_eq!(pool.free_nonce(sender, 4), 6);
+        assert_eq!(pool.free_nonce(Address::ZERO, 4), 4);
+    }
+}

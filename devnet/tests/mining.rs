@@ -4,14 +4,16 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use alloy_consensus::{TxEip1559, TxEip2930, TxEip7702, TxLegacy};
+use alloy_consensus::{
+    SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702, TxEnvelope, TxLegacy,
+};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use alloy_rpc_types_eth::{BlockTransactionsKind, TransactionRequest};
-use devnet::{Artifact, Devnet, SendError, SubmitError, Wallet};
+use devnet::{Artifact, CallError, Devnet, SendError, SubmitError, Wallet};
 use support::*;
 
 fn plain(net: &Devnet, nonce: u64) -> TxEip1559 {
@@ -33,18 +35,10 @@ fn submit(net: &Devnet, wallet: &Wallet, transaction: TxEip1559) -> Result<B256,
 }
 
 #[test]
-fn starting_is_quick() {
-    // The best of some, for the machine has other things to do.
-    let quickest = (0..5)
-        .map(|_| {
-            let start = Instant::now();
-            still();
-            start.elapsed()
-        })
-        .min()
-        .unwrap();
-    assert!(quickest < Duration::from_millis(100), "took {quickest:?}");
-    println!("started in {quickest:?}");
+fn start_takes_no_transaction() {
+    let net = still();
+    assert_eq!(net.chain.height(), 0);
+    assert_eq!(net.chain.nonce(Wallet::development(0).address), 0);
 }
 
 #[test]
@@ -173,17 +167,25 @@ fn sender_must_afford_the_greatest_cost() {
 #[test]
 fn what_the_machine_would_not_start_is_refused_and_not_mined() {
     let net = still();
+    let cheap = TxEip1559 {
+        max_fee_per_gas: 999_999_999,
+        ..plain(&net, 0)
+    };
+    net.chain.pause_mining(true);
+    let refused = submit(&net, &net.buyers[0], cheap.clone());
+    assert!(
+        matches!(refused, Err(SubmitError::Invalid(_))),
+        "{refused:?}"
+    );
+    net.chain.pause_mining(false);
     for wrong in [
+        cheap,
         TxEip1559 {
             gas_limit: 20_999,
             ..plain(&net, 0)
         },
         TxEip1559 {
             gas_limit: 30_000_001,
-            ..plain(&net, 0)
-        },
-        TxEip1559 {
-            max_fee_per_gas: 999_999_999,
             ..plain(&net, 0)
         },
         TxEip1559 {
@@ -230,11 +232,44 @@ fn spoiled_bytes_and_signatures_are_refused() {
     let signed = net.buyers[0].sign_transaction(plain(&net, 0));
     let low = *signed.signature();
     let high = Signature::new(low.r(), order - low.s(), !low.v());
-    let twin = alloy_consensus::TxEnvelope::new_unhashed(plain(&net, 0).into(), high);
+    let twin = TxEnvelope::new_unhashed(plain(&net, 0).into(), high);
     assert_eq!(
         net.chain.submit(&twin.encoded_2718()),
         Err(SubmitError::BadSignature)
     );
+}
+
+#[test]
+fn blob_transactions_are_refused() {
+    let net = still();
+    let blob = TxEip4844 {
+        chain_id: 84532,
+        ..TxEip4844::default()
+    };
+    let signature = Signature::test_signature();
+    let encoded = TxEnvelope::Eip4844(blob.into_signed(signature).into()).encoded_2718();
+    assert_eq!(
+        net.chain.submit(&encoded),
+        Err(SubmitError::UnsupportedType(3))
+    );
+}
+
+#[test]
+fn calls_say_how_they_failed() {
+    let net = still();
+    let at = Address::repeat_byte(0x55);
+    let call = |code: &'static [u8]| {
+        net.chain.place_code(at, Bytes::from_static(code));
+        net.chain.call(at, Bytes::new())
+    };
+    // INVALID; REVERT of nothing; STOP.
+    assert!(matches!(call(&[0xfe]), Err(CallError::Halted(_))));
+    let bare = CallError::Reverted {
+        reason: None,
+        data: Bytes::new(),
+    };
+    assert_eq!(call(&[0x5f, 0x5f, 0xfd]), Err(bare));
+    assert_eq!(call(&[0x00]), Ok(Bytes::new()));
 }
 
 #[test]

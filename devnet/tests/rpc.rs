@@ -329,6 +329,9 @@ async fn what_is_no_request_is_told_so() {
             "{body}"
         );
     }
+    let notification = post(&net, r#"{"method":"evm_mine"}"#).await.unwrap();
+    assert_eq!(notification, (204, String::new()));
+    assert_eq!(net.chain.height(), 1);
     let batch = vec![json!({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId"}); 257];
     assert_eq!(
         ask(&net, Value::Array(batch)).await["error"]["code"],

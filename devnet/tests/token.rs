@@ -466,6 +466,44 @@ fn permit_approves_once_and_until_its_deadline() {
 }
 
 #[test]
+fn nobody_pays_or_approves_the_zero_address() {
+    let net = still();
+    let zero = Address::ZERO;
+    let transfer = ITollToken::transferCall {
+        to: zero,
+        value: U256::ZERO,
+    };
+    let approve = ITollToken::approveCall {
+        spender: zero,
+        value: U256::ZERO,
+    };
+    let mut message = payment(&net, 1);
+    message.to = zero;
+    let signed = split_call(&message, &sign(&net, &net.buyers[0], &message));
+    for data in [
+        transfer.abi_encode().into(),
+        approve.abi_encode().into(),
+        signed,
+    ] {
+        assert!(refusal(&net, net.token.address, data).contains("zero address"));
+    }
+}
+
+#[test]
+fn signature_that_recovers_nobody_is_no_ones() {
+    let net = still();
+    let mut message = payment(&net, 1);
+    message.from = Address::ZERO;
+    message.value = U256::ZERO;
+    let mut signature = [0; 65];
+    signature[64] = 27;
+    assert!(
+        refusal(&net, net.token.address, split_call(&message, &signature))
+            .contains("recovers nobody")
+    );
+}
+
+#[test]
 fn only_the_owner_mints() {
     let net = still();
     let mint = ITollToken::mintCall {

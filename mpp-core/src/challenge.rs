@@ -286,3 +286,6 @@ fn printable(text: String) -> String {
 
 /// The request header that takes the credential where `Authorization` is used for login.
 pub const PAYMENT_AUTHORIZATION: HeaderName = HeaderName::from_static("payment-authorization");
+
+#[cfg(test)]
+mod tests;

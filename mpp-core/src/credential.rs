@@ -342,3 +342,6 @@ impl<'a> Credential<'a> {
         Ok(format!("Payment {}", encode::to_base64url(&json)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,3 +159,6 @@ pub(crate) fn opaque_again(object: &Value) -> Option<Cow<'static, str>> {
     let json = flat.then(|| canonical_json(object))?.ok()?;
     Some(to_base64url(&json).into())
 }
+
+#[cfg(test)]
+mod tests;

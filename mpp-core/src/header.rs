@@ -291,3 +291,6 @@ pub(crate) fn quote(text: &str, to: &mut String) -> Option<()> {
     to.push('"');
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::inflight::Place;
 use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket};
 use crate::{
     Ask, Claim, Denied, Fault, Limits, MemoryReplayGuard, Paid, Payment, Pending, Problem,
-    ProtocolName, Receipt, Refusal, ReplayGuard, Reply, Timing,
+    ProtocolName, Receipt, Refusal, ReplayGuard, Reply, Timing, Units,
 };
 
 /// One request at a priced route, ready to run. Owns all it needs.
@@ -127,7 +127,7 @@ impl<G: ReplayGuard> Job<G> {
         // A handler that fails or panics drops the permit, which gives everything back.
         let response = serve(permit.paid()).await?;
         if response.status().as_u16() >= 400 {
-            let stamps = permit.stamps();
+            let stamps = permit.stamps(response.status());
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
@@ -157,7 +157,7 @@ impl<G: ReplayGuard> Job<G> {
             Ok(permit) => permit,
             Err(denied) => return Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
         };
-        let stamps = permit.stamps();
+        let stamps = permit.stamps(response.status());
         match permit.deliver().await {
             Ok(()) => Ok(Outcome::Served { response, stamps }),
             Err(denied) => Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
@@ -214,25 +214,17 @@ async fn authorize<G: ReplayGuard, S: Spawn>(
         return Err(Fault::unavailable("too_many_payments", "per-payer limit reached").into());
     }
 
-    let scope = scope(ask);
-    let mut permit = Permit {
-        core: Some(Core {
-            payment,
-            ticket: None,
-            priced: Arc::clone(priced),
-            _place: place,
-        }),
-        receipt: None,
-        spawn,
-    };
-    let Some(core) = permit.core.as_mut() else {
-        return Err(lost());
+    let mut core = Core {
+        payment,
+        ticket: None,
+        priced: Arc::clone(priced),
+        _place: place,
     };
     let resume = if core.payment.keys().is_empty() {
         Resume::Fresh
     } else {
         let keep_until = core.payment.keep_until();
-        let wish = Reservation::new(core.payment.keys(), scope, keep_until, ask.now, lease);
+        let wish = Reservation::new(core.payment.keys(), scope(ask), keep_until, ask.now, lease);
         match shared.guard.reserve(wish).await.map_err(store_fault)? {
             Reserve::Held(ticket, resume) => {
                 core.ticket = Some(ticket);
@@ -242,37 +234,30 @@ async fn authorize<G: ReplayGuard, S: Spawn>(
             Reserve::InFlight => return Err(in_progress(by).retry_after(retry_after).into()),
         }
     };
+    let mut permit = Permit {
+        core: Some(core),
+        progress: Progress::Reserved,
+        spawn,
+    };
     match resume {
-        // Asked again, because what looked started may have been released since.
-        Resume::Fresh => match in_time_and_verified(&mut *core.payment).await {
-            Ok(()) => Ok(permit),
-            Err(Denied::Unknown(pending)) => Err(permit.lose_sight(pending).await),
-            Err(denied) => Err(permit.give_up(denied).await),
-        },
-        Resume::Unsettled(evidence) => {
-            permit.reconcile(&evidence).await?;
-            Ok(permit)
-        }
-        Resume::Paid(receipt) => {
-            permit.receipt = Some(Receipt::from_bytes(&receipt).unwrap_or_default());
-            Ok(permit)
-        }
+        // Time is asked again, because what looked started may have been released since.
+        Resume::Fresh => permit.verify().await?,
+        Resume::Unsettled(evidence) => permit.reconcile(evidence).await?,
+        Resume::Paid(receipt) => permit.resume(receipt)?,
     }
-}
-
-async fn in_time_and_verified(payment: &mut dyn Payment) -> Result<(), Denied> {
-    payment.in_time()?;
-    payment.verify().await
+    Ok(permit)
 }
 
 /// What a credential is good for: this request and no other.
 fn scope(ask: &Ask) -> [u8; 32] {
+    // The path as dispatched may be what a mount left of it, so the resource counts as well.
     let parts = [
         &*ask.method,
+        ask.resource_path(),
         &*ask.path,
         ask.query.as_deref().unwrap_or("\0"),
     ];
-    let mut text = Vec::with_capacity(24 + parts.iter().map(|part| part.len()).sum::<usize>());
+    let mut text = Vec::with_capacity(32 + parts.iter().map(|part| part.len()).sum::<usize>());
     for part in parts {
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
         text.extend_from_slice(part.as_bytes());
@@ -284,9 +269,34 @@ fn scope(ask: &Ask) -> [u8; 32] {
 /// back, or keeps what was settled for the same credential.
 #[must_use]
 struct Permit<G: ReplayGuard, S: Spawn> {
+    /// There until the permit is given up, delivered or dropped.
     core: Option<Core<G>>,
-    receipt: Option<Receipt>,
+    progress: Progress,
     spawn: S,
+}
+
+/// How far the money has come; decides what a permit leaves behind.
+enum Progress {
+    /// Nothing has moved.
+    Reserved,
+    /// A settlement may have been sent; this is known of it.
+    Settling(Bytes),
+    /// The money has moved.
+    Settled(Receipt),
+    /// The money has moved, and the receipt can't be read.
+    Unreadable(Bytes),
+}
+
+impl Progress {
+    /// What to record when nothing was delivered; `None` releases.
+    fn left_behind(self) -> Option<Stage> {
+        match self {
+            Self::Reserved => None,
+            Self::Settling(evidence) => Some(Stage::Unknown(evidence)),
+            Self::Settled(receipt) => Some(Stage::Undelivered(receipt.to_bytes())),
+            Self::Unreadable(bytes) => Some(Stage::Undelivered(bytes)),
+        }
+    }
 }
 
 struct Core<G> {
@@ -304,6 +314,13 @@ impl<G: ReplayGuard> Core<G> {
         }
     }
 
+    /// Records where things stand and gives up the hold.
+    async fn leave(self, stage: Stage) {
+        if let Err(error) = self.advance(stage).await {
+            tracing::error!(error = %error, "the state of a payment is not recorded");
+        }
+    }
+
     async fn release(mut self) {
         self.payment.release().await;
         if let Some(ticket) = &self.ticket
@@ -316,11 +333,10 @@ impl<G: ReplayGuard> Core<G> {
 
 impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     fn paid(&self) -> Paid {
-        // The core is there until the permit is given up, delivered or dropped.
         let paid = self.core.as_ref().map(|core| core.payment.paid());
-        let paid = paid.unwrap_or_else(|| Paid::new(ProtocolName::new("none"), crate::Units::ZERO));
-        match &self.receipt {
-            Some(receipt) if !receipt.reference.is_empty() => {
+        let paid = paid.unwrap_or_else(|| Paid::new(ProtocolName::new("none"), Units::ZERO));
+        match &self.progress {
+            Progress::Settled(receipt) if !receipt.reference.is_empty() => {
                 paid.settled_by(receipt.reference.as_str())
             }
             _ => paid,
@@ -328,14 +344,46 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     const fn is_settled(&self) -> bool {
-        self.receipt.is_some()
+        matches!(self.progress, Progress::Settled(_))
     }
 
-    fn stamps(&self) -> Vec<(HeaderName, HeaderValue)> {
-        self.receipt
-            .as_ref()
-            .map(|receipt| receipt.stamps().collect())
-            .unwrap_or_default()
+    fn stamps(&self, status: StatusCode) -> Vec<(HeaderName, HeaderValue)> {
+        match &self.progress {
+            Progress::Settled(receipt) if receipt.on_errors || status.as_u16() < 400 => {
+                receipt.stamps().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    async fn verify(&mut self) -> Result<(), Denied> {
+        let Some(core) = self.core.as_mut() else {
+            return Err(lost());
+        };
+        let answer = match core.payment.in_time() {
+            Ok(()) => core.payment.verify().await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        match answer {
+            Ok(()) => Ok(()),
+            Err(Denied::Unknown(pending)) => Err(self.lose_sight(pending).await),
+            Err(denied) => Err(self.give_up(denied).await),
+        }
+    }
+
+    /// Takes up a credential that was settled and not delivered.
+    fn resume(&mut self, receipt: Bytes) -> Result<(), Denied> {
+        match Receipt::from_bytes(&receipt) {
+            Some(receipt) => {
+                self.progress = Progress::Settled(receipt);
+                Ok(())
+            }
+            None => {
+                self.progress = Progress::Unreadable(receipt);
+                let cause = StoreFault::Unavailable("a stored receipt is unreadable".into());
+                Err(not_recorded(cause))
+            }
+        }
     }
 
     /// Moves the money. Runs detached from the request.
@@ -347,7 +395,7 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             return Err(lost());
         };
         match core.advance(Stage::Settling).await {
-            Ok(()) => {}
+            Ok(()) => self.progress = Progress::Settling(Bytes::new()),
             // Another request holds the credential now. It settles; this one must not.
             Err(StoreFault::Lost) => {
                 self.core = None;
@@ -360,19 +408,26 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     /// Finds out what became of a settlement whose answer was lost.
-    async fn reconcile(&mut self, evidence: &Bytes) -> Result<(), Denied> {
+    async fn reconcile(&mut self, evidence: Bytes) -> Result<(), Denied> {
+        self.progress = Progress::Settling(evidence.clone());
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
         };
-        let answer = core.payment.reconcile(evidence).await;
-        // A fault tells nothing about the settlement that may have been sent before.
-        let answer = match answer {
+        let answer = match core.payment.reconcile(&evidence).await {
+            // A fault tells nothing about the settlement that may have been sent before.
             Err(Denied::Failed(fault)) => Err(Denied::Unknown(Pending {
-                evidence: evidence.clone(),
+                evidence,
                 headers: Vec::new(),
                 code: "settlement_pending",
                 cause: Box::new(fault),
             })),
+            // Nor does an answer without evidence take away what was known.
+            Err(Denied::Unknown(pending)) if pending.evidence.is_empty() => {
+                Err(Denied::Unknown(Pending {
+                    evidence,
+                    ..pending
+                }))
+            }
             answer => answer,
         };
         self.settled(answer).await
@@ -388,19 +443,15 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             return Err(lost());
         };
         let stage = Stage::Paid(receipt.to_bytes());
-        if let Err(error) = core.advance(stage).await {
-            // The record says "settling": the same credential will find the settlement again.
-            tracing::error!(error = %error, reference = %receipt.reference, "a settlement is not recorded");
-            self.core = None;
-            return Err(Denied::Unknown(Pending {
-                evidence: Bytes::new(),
-                headers: Vec::new(),
-                code: "settlement_pending",
-                cause: Box::new(error),
-            }));
-        }
-        self.receipt = Some(receipt);
-        Ok(())
+        let reference = receipt.reference.clone();
+        self.progress = Progress::Settled(receipt);
+        let Err(error) = core.advance(stage).await else {
+            return Ok(());
+        };
+        // The record says "settling": the same credential finds the settlement again. The permit
+        // is dropped with the receipt, which tries once more to record it and to end the hold.
+        tracing::error!(error = %error, reference = %reference, "a settlement is not recorded");
+        Err(not_recorded(error))
     }
 
     /// A definite no: nothing has moved and nothing will.
@@ -414,37 +465,32 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     /// The money may have moved: the credential stays reserved until that is known.
     async fn lose_sight(&mut self, pending: Pending) -> Denied {
         if let Some(core) = self.core.take() {
-            let stage = Stage::Unknown(pending.evidence.clone());
-            if let Err(error) = core.advance(stage).await {
-                tracing::error!(error = %error, "evidence of a settlement is not recorded");
-            }
+            core.leave(Stage::Unknown(pending.evidence.clone())).await;
         }
         Denied::Unknown(pending)
     }
 
-    /// The response is about to leave: the credential is used up.
+    /// The response is about to leave: the credential is used up. A request that goes away before
+    /// this is known to be stored was not served: its permit is dropped, which takes the step back
+    /// if it was stored, and the credential stays good.
     async fn deliver(mut self) -> Result<(), Denied> {
-        let Some(core) = self.core.take() else {
+        let Some(core) = self.core.as_ref() else {
             return Err(lost());
         };
-        match core.advance(Stage::Spent).await {
-            Ok(()) => Ok(()),
-            Err(StoreFault::Lost) => Err(lost()),
-            Err(error) => Err(store_fault(error).into()),
-        }
+        core.advance(Stage::Spent).await.map_err(not_recorded)?;
+        self.core = None;
+        Ok(())
     }
 }
 
 impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
     fn drop(&mut self) {
         let Some(core) = self.core.take() else { return };
-        let receipt = self.receipt.take();
+        let progress = std::mem::replace(&mut self.progress, Progress::Reserved);
         self.spawn.spawn(Box::pin(async move {
-            let Some(receipt) = receipt else {
-                return core.release().await;
-            };
-            if let Err(error) = core.advance(Stage::Undelivered(receipt.to_bytes())).await {
-                tracing::error!(error = %error, "a paid and undelivered request is not recorded");
+            match progress.left_behind() {
+                Some(stage) => core.leave(stage).await,
+                None => core.release().await,
             }
         }));
     }
@@ -521,7 +567,17 @@ fn store_fault(error: StoreFault) -> Fault {
 
 /// The hold on the credential was lost to another request, which settles and serves.
 fn lost() -> Denied {
-    Fault::unavailable("reservation_lost", "the reservation was lost").into()
+    not_recorded(StoreFault::Lost)
+}
+
+/// The payment stands and this request can't say so: the same credential, sent again, can.
+fn not_recorded(error: StoreFault) -> Denied {
+    Denied::Unknown(Pending {
+        evidence: Bytes::new(),
+        headers: Vec::new(),
+        code: "settlement_pending",
+        cause: Box::new(error),
+    })
 }
 
 fn in_progress(by: ProtocolName) -> Refusal {

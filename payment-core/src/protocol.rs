@@ -176,6 +176,9 @@ pub struct Receipt {
     pub reference: String,
     /// The response headers that tell the buyer, as text pairs.
     pub headers: Vec<(String, String)>,
+    /// Whether the headers go with an error of the handler too, when the money has moved before.
+    #[serde(default)]
+    pub on_errors: bool,
 }
 
 impl Receipt {
@@ -185,7 +188,15 @@ impl Receipt {
         Self {
             reference: reference.into(),
             headers: vec![(name.as_str().to_owned(), value.into())],
+            on_errors: false,
         }
+    }
+
+    /// The same, shown with an error of the handler too.
+    #[must_use]
+    pub const fn with_errors(mut self) -> Self {
+        self.on_errors = true;
+        self
     }
 
     /// The stored form.

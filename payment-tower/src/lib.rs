@@ -1,1 +1,52 @@
-//! The gate as a tower layer: axum, tonic, hyper.
+//! The gate as a tower layer: for axum, tonic and hyper, generic over bodies.
+//!
+//! ```
+//! # fn main() {}
+//! # #[cfg(feature = "axum")]
+//! # fn app<P: payment_core::PaymentProtocol>(protocol: P) -> Result<(), payment_core::ConfigError> {
+//! use axum::{Router, routing::get};
+//! use payment_core::{Gate, usd};
+//! use payment_tower::GateExt;
+//! use payment_tower::axum::Paid;
+//!
+//! let gate = Gate::new(protocol);
+//! let app: Router = Router::new()
+//!     .route("/weather", get(weather).layer(gate.priced(usd!("0.01"))?))
+//!     .route("/health", get(|| async { "well" }));
+//!
+//! async fn weather(Paid(paid): Paid) -> String {
+//!     format!("sunny, for {} units", paid.amount())
+//! }
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rules:
+//!
+//! - The layer stands on the route, so that no pattern decides what is paid: every method that
+//!   reaches the layer is priced, `HEAD` and `OPTIONS` included. Only a CORS preflight is free, and
+//!   it is answered without the handler.
+//! - Not a byte of the response leaves before the payment is settled. Routes that stream or
+//!   upgrade settle first: see [`Timing`](payment_core::Timing).
+//! - Receipts come from the gate alone; what a handler or a proxied upstream set under their names
+//!   is removed.
+//! - A settlement once begun goes on when the client is gone. It needs the tokio runtime that the
+//!   request was polled on to live until it is done: drain connections before shutting it down.
+
+#[cfg(feature = "axum")]
+pub mod axum;
+mod body;
+mod future;
+mod head;
+mod held;
+mod layer;
+mod service;
+mod spawn;
+mod stamp;
+
+pub use body::PaymentBody;
+pub use future::ResponseFuture;
+pub use layer::{GateExt, PaymentLayer};
+pub use service::PaymentService;
+pub use spawn::TokioSpawn;

@@ -1,0 +1,56 @@
+use http::Uri;
+use http::request::Parts;
+use payment_core::RequestHead;
+
+/// The head of a request, by the URI that the client asked for.
+///
+/// Inside a nested axum router the URI lacks the prefix of the nest. Two mounts of one handler are
+/// two things to pay for, and buyers are shown a URL that they can ask for.
+pub(crate) struct Head<'a> {
+    parts: &'a Parts,
+    uri: &'a Uri,
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn new(parts: &'a Parts) -> Self {
+        Self {
+            parts,
+            uri: original_uri(parts).unwrap_or(&parts.uri),
+        }
+    }
+}
+
+#[cfg(feature = "axum")]
+fn original_uri(parts: &Parts) -> Option<&Uri> {
+    parts
+        .extensions
+        .get()
+        .map(|::axum::extract::OriginalUri(uri)| uri)
+}
+
+#[cfg(not(feature = "axum"))]
+const fn original_uri(_: &Parts) -> Option<&Uri> {
+    None
+}
+
+impl RequestHead for Head<'_> {
+    fn method(&self) -> &str {
+        self.parts.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.parts.authority()
+    }
+
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.parts.each_value(name, visit);
+    }
+}

@@ -1,0 +1,13 @@
+//! The layer on real axum routers and bare services, with a protocol that a test can stop and
+//! question.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod caching;
+mod disconnect;
+#[cfg(feature = "axum")]
+mod extractor;
+mod holding;
+mod methods;
+mod paying;
+mod service;
+mod till;

@@ -1,0 +1,264 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use payment_core::{
+    Account, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, Limits, Money,
+    Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName, Receipt, Refusal,
+    ReplayKey, RequestHead, Route, Soon, Timestamp, Units, usd,
+};
+use tokio::sync::{Notify, Semaphore};
+use tower::ServiceExt;
+
+pub(crate) const PRICE: Money = usd!("0.01");
+pub(crate) const PAY: &str = "x-test-pay";
+pub(crate) const STAMP: HeaderName = HeaderName::from_static("payment-response");
+const NAME: ProtocolName = ProtocolName::new("test");
+
+/// What a settlement comes to.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Verdict {
+    #[default]
+    Yes,
+    /// Yes, with nothing to show for it.
+    Silent,
+    No,
+    Unknown,
+}
+
+/// What the protocol of a test has seen, and what holds it back.
+pub(crate) struct Till {
+    pub(crate) settles: AtomicUsize,
+    pub(crate) reconciles: AtomicUsize,
+    /// How often a handler ran.
+    pub(crate) served: AtomicUsize,
+    pub(crate) verdict: Verdict,
+    /// Settlements take a permit each and keep it.
+    pub(crate) go: Semaphore,
+    /// A settlement has begun and waits for its permit.
+    pub(crate) settling: Notify,
+    pub(crate) released: Notify,
+}
+
+impl Till {
+    pub(crate) fn new() -> Arc<Self> {
+        Self::with(Verdict::Yes, Semaphore::MAX_PERMITS)
+    }
+
+    /// Nothing is settled until permits are added to `go`.
+    pub(crate) fn stopped() -> Arc<Self> {
+        Self::with(Verdict::Yes, 0)
+    }
+
+    pub(crate) fn with(verdict: Verdict, permits: usize) -> Arc<Self> {
+        Arc::new(Self {
+            settles: AtomicUsize::new(0),
+            reconciles: AtomicUsize::new(0),
+            served: AtomicUsize::new(0),
+            verdict,
+            go: Semaphore::new(permits),
+            settling: Notify::new(),
+            released: Notify::new(),
+        })
+    }
+
+    pub(crate) fn gate(self: &Arc<Self>) -> Gate {
+        Gate::new(TestPay(Arc::clone(self)))
+    }
+
+    pub(crate) fn gate_holding(self: &Arc<Self>, held_body: usize) -> Gate {
+        let mut limits = Limits::default();
+        limits.held_body = held_body;
+        let builder = Gate::builder(TestPay(Arc::clone(self))).limits(limits);
+        builder.build().unwrap()
+    }
+
+    pub(crate) fn settles(&self) -> usize {
+        self.settles.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn served(&self) -> usize {
+        self.served.load(Ordering::SeqCst)
+    }
+
+    /// A handler ran.
+    pub(crate) fn serve(&self) {
+        self.served.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Takes `x-test-pay: <nonce>`.
+struct TestPay(Arc<Till>);
+
+impl PaymentProtocol for TestPay {
+    fn name(&self) -> ProtocolName {
+        NAME
+    }
+
+    fn offer(&self, _: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
+        Ok(Some(Box::new(Self(Arc::clone(&self.0)))))
+    }
+}
+
+impl Offering for TestPay {
+    fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal> {
+        let mut found = None;
+        head.each_value(PAY, &mut |value| {
+            found = Some(Bytes::copy_from_slice(value))
+        });
+        Ok(found.map(|nonce| Claim::new(NAME, 0, nonce)))
+    }
+
+    fn challenge<'a>(
+        &'a self,
+        ask: &'a Ask,
+        _: Option<&'a Refusal>,
+    ) -> Soon<'a, Result<Challenge, Fault>> {
+        let line = HeaderValue::from_str(&format!("Test url=\"{}\"", ask.resource)).unwrap();
+        let members = Bytes::from_static(b"\"accepts\":[]");
+        Soon::now(Ok(Challenge::new(vec![(WWW_AUTHENTICATE, line)], members)))
+    }
+
+    fn bind(&self, _: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
+        Ok(Box::new(TestPayment {
+            till: Arc::clone(&self.0),
+            keys: [ReplayKey::new("test", &[&claim.credential])],
+            payer: Account::parse("alice"),
+        }))
+    }
+}
+
+struct TestPayment {
+    till: Arc<Till>,
+    keys: [ReplayKey; 1],
+    payer: Account,
+}
+
+impl TestPayment {
+    fn refusal(code: &'static str) -> Refusal {
+        let status = StatusCode::PAYMENT_REQUIRED;
+        Refusal::new(NAME, Problem::new("urn:test", "Test", status, code, ""))
+    }
+
+    fn receipt() -> Receipt {
+        let mut receipt = Receipt::new("0xabc", &STAMP, "settled").with_errors();
+        let odd = ("x-test-receipt".to_owned(), "settled".to_owned());
+        receipt.headers.push(odd);
+        receipt
+    }
+}
+
+impl Payment for TestPayment {
+    fn keys(&self) -> &[ReplayKey] {
+        &self.keys
+    }
+
+    fn keep_until(&self) -> Timestamp {
+        Timestamp::from_millis(u64::MAX)
+    }
+
+    fn spent(&self) -> Refusal {
+        Self::refusal("spent")
+    }
+
+    fn in_time(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn payer(&self) -> Option<&Account> {
+        Some(&self.payer)
+    }
+
+    fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::later(async {
+            tokio::task::yield_now().await;
+            Ok(())
+        })
+    }
+
+    fn paid(&self) -> Paid {
+        Paid::new(NAME, Units::from(10_000)).by(self.payer.clone())
+    }
+
+    fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>> {
+        Soon::later(async {
+            self.till.settles.fetch_add(1, Ordering::SeqCst);
+            self.till.settling.notify_one();
+            self.till.go.acquire().await.unwrap().forget();
+            match self.till.verdict {
+                Verdict::Yes => Ok(Self::receipt()),
+                Verdict::Silent => Ok(Receipt::default()),
+                Verdict::No => Err(Self::refusal("no_funds").into()),
+                Verdict::Unknown => Err(Denied::Unknown(Pending {
+                    evidence: Bytes::from_static(b"sent"),
+                    headers: Vec::new(),
+                    code: "settlement_pending",
+                    cause: "no answer".into(),
+                })),
+            }
+        })
+    }
+
+    fn reconcile<'a>(&'a mut self, evidence: &'a [u8]) -> Soon<'a, Result<Receipt, Denied>> {
+        assert_eq!(evidence, b"sent");
+        self.till.reconciles.fetch_add(1, Ordering::SeqCst);
+        Soon::now(Ok(Self::receipt()))
+    }
+
+    fn release(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.till.released.notify_one() })
+    }
+}
+
+/// A GET with this payment; none for an empty nonce.
+pub(crate) fn get(path: &str, nonce: &str) -> Request<Body> {
+    with_method("GET", path, nonce)
+}
+
+pub(crate) fn with_method(method: &str, path: &str, nonce: &str) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !nonce.is_empty() {
+        request = request.header(PAY, nonce);
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+pub(crate) async fn send(app: &Router, request: Request<Body>) -> Response<Body> {
+    app.clone().oneshot(request).await.unwrap()
+}
+
+/// Sends until no other request holds the payment: what a dropped request leaves behind is given
+/// back by a task of its own.
+pub(crate) async fn send_when_free(app: &Router, path: &str, nonce: &str) -> Response<Body> {
+    for _ in 0..1000 {
+        let response = send(app, get(path, nonce)).await;
+        if response.status() != StatusCode::CONFLICT {
+            return response;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the payment was never given back");
+}
+
+pub(crate) async fn text(response: Response<Body>) -> String {
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub(crate) async fn code(response: Response<Body>) -> String {
+    let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+    body["code"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn header<'a>(response: &'a Response<Body>, name: &str) -> Vec<&'a str> {
+    let values = response.headers().get_all(name).iter();
+    values.map(|value| value.to_str().unwrap()).collect()
+}

@@ -1,0 +1,231 @@
+use std::borrow::Cow;
+
+use http::StatusCode;
+use payment_core::{Account, JsonLimits, Network, Units, strict_json};
+use serde_json::{Map, Value};
+
+use crate::{Code, FacilitatorFault, PaymentRequest, v1_network};
+
+/// What a facilitator says about a payment that is to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyAnswer {
+    /// It can be settled.
+    Valid {
+        /// Who pays, where the facilitator says.
+        payer: Option<Account>,
+    },
+    /// It can't.
+    Invalid {
+        /// Why, in the facilitator's code.
+        code: Cow<'static, str>,
+    },
+}
+
+/// What a facilitator says became of a settlement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettleAnswer {
+    /// The money has moved.
+    Settled {
+        /// The transaction.
+        transaction: Box<str>,
+        /// Where.
+        network: Network,
+        /// Who paid, where the facilitator says.
+        payer: Option<Account>,
+        /// What moved, where the facilitator says.
+        amount: Option<Units>,
+    },
+    /// Nothing has moved and nothing will.
+    Refused {
+        /// Why, in the facilitator's code.
+        code: Cow<'static, str>,
+    },
+    /// It is not known yet.
+    Pending {
+        /// The transaction, where there is one.
+        transaction: Option<Box<str>>,
+    },
+}
+
+impl From<Code> for VerifyAnswer {
+    fn from(code: Code) -> Self {
+        let code = Cow::Borrowed(code.as_str());
+        Self::Invalid { code }
+    }
+}
+
+impl From<Code> for SettleAnswer {
+    fn from(code: Code) -> Self {
+        let code = Cow::Borrowed(code.as_str());
+        Self::Refused { code }
+    }
+}
+
+/// Answers are larger than payments: extensions may ride in them.
+const LIMITS: JsonLimits = JsonLimits {
+    depth: 32,
+    members: 2048,
+};
+
+impl VerifyAnswer {
+    /// Reads the answer of `/verify`, whatever its status: some facilitators say "no" with 4xx.
+    ///
+    /// # Errors
+    ///
+    /// `Garbage` unless the body has a boolean `isValid` that the status does not contradict.
+    /// "No, because something unexpected happened" is a fault of the facilitator's, not a no.
+    pub fn read(status: StatusCode, body: &[u8]) -> Result<Self, FacilitatorFault> {
+        let body = object(body)?;
+        match (body.get("isValid"), status.is_success()) {
+            (Some(Value::Bool(true)), true) => {
+                let payer = optional_text(&body, "payer")?.map(Account::parse);
+                Ok(Self::Valid { payer })
+            }
+            (Some(Value::Bool(true)), false) => Err(garbage("valid, and an error status")),
+            (Some(Value::Bool(false)), _) => match reason(&body, "invalidReason") {
+                code if is_unexpected(&code) => Err(garbage("something unexpected happened")),
+                code => Ok(Self::Invalid { code }),
+            },
+            _ => Err(garbage("no boolean isValid")),
+        }
+    }
+}
+
+impl SettleAnswer {
+    /// Reads the answer of `/settle`, whatever its status.
+    ///
+    /// A "no" counts as one only when it can't be a settlement under way: not with a server
+    /// error, not with a transaction beside it (unless that is said to have failed), and not for
+    /// reasons that an earlier attempt of the same payment would explain.
+    ///
+    /// # Errors
+    ///
+    /// `Garbage` unless the body has a boolean `success` that the rest does not contradict.
+    pub fn read(status: StatusCode, body: &[u8]) -> Result<Self, FacilitatorFault> {
+        let body = object(body)?;
+        let transaction = optional_text(&body, "transaction")?.filter(|text| !text.is_empty());
+        match body.get("success") {
+            Some(Value::Bool(true)) if status.is_success() => Self::success(&body, transaction),
+            Some(Value::Bool(true)) => Err(garbage("success, and an error status")),
+            Some(Value::Bool(false)) => {
+                let code = reason(&body, "errorReason");
+                let mined = code.ends_with("transaction_failed");
+                if status.is_server_error()
+                    || is_ambiguous(&code)
+                    || (transaction.is_some() && !mined)
+                {
+                    let transaction = transaction.map(Into::into);
+                    return Ok(Self::Pending { transaction });
+                }
+                Ok(Self::Refused { code })
+            }
+            _ => Err(garbage("no boolean success")),
+        }
+    }
+
+    fn success(
+        body: &Map<String, Value>,
+        transaction: Option<&str>,
+    ) -> Result<Self, FacilitatorFault> {
+        let network = optional_text(body, "network")?.and_then(network);
+        let amount = match optional_text(body, "amount")? {
+            Some("") | None => None,
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| garbage("an amount that is none"))?,
+            ),
+        };
+        Ok(Self::Settled {
+            transaction: transaction
+                .ok_or(garbage("success without a transaction"))?
+                .into(),
+            network: network.ok_or(garbage("success without a network"))?,
+            payer: optional_text(body, "payer")?.map(Account::parse),
+            amount,
+        })
+    }
+
+    /// Whether a success is the one that was asked for: network, payer and amount.
+    ///
+    /// threats.md, T111.
+    pub(crate) fn contradicts(&self, request: &PaymentRequest) -> Option<&'static str> {
+        let Self::Settled {
+            transaction,
+            network,
+            payer,
+            amount,
+        } = self
+        else {
+            return None;
+        };
+        if transaction.is_empty() || transaction.len() > MAX_TRANSACTION {
+            return Some("not a transaction");
+        }
+        if network != request.offer().network() {
+            return Some("settled on another network");
+        }
+        if payer.is_some() && request.payer().is_some() && payer.as_ref() != request.payer() {
+            return Some("settled by another payer");
+        }
+        match amount {
+            Some(amount) if *amount != request.amount() => Some("settled another amount"),
+            _ => None,
+        }
+    }
+}
+
+/// Hashes and signatures of every network in use are shorter.
+pub(crate) const MAX_TRANSACTION: usize = 256;
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, FacilitatorFault> {
+    strict_json(body, LIMITS).map_err(|_| garbage("not JSON"))?;
+    serde_json::from_slice(body).map_err(|_| garbage("not a JSON object"))
+}
+
+/// A text; `null` is absent, anything else is not an answer.
+fn optional_text<'a>(
+    body: &'a Map<String, Value>,
+    member: &str,
+) -> Result<Option<&'a str>, FacilitatorFault> {
+    match body.get(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(garbage("a member of the wrong type")),
+    }
+}
+
+fn reason(body: &Map<String, Value>, member: &str) -> Cow<'static, str> {
+    match body.get(member).and_then(Value::as_str) {
+        Some(code) if !code.is_empty() => Cow::Owned(code.to_owned()),
+        _ => Cow::Borrowed(Code::Facilitator.as_str()),
+    }
+}
+
+/// A network in either spelling.
+fn network(text: &str) -> Option<Network> {
+    v1_network(text).or_else(|| text.parse().ok())
+}
+
+const fn garbage(what: &'static str) -> FacilitatorFault {
+    FacilitatorFault::Garbage(what)
+}
+
+/// Codes by which a facilitator says that it does not know.
+fn is_unexpected(code: &str) -> bool {
+    code.starts_with("unexpected_") || code.contains("timeout") || code.contains("timed_out")
+}
+
+/// Codes that are no "no": the outcome is open, or an earlier attempt of the same payment may
+/// be why.
+fn is_ambiguous(code: &str) -> bool {
+    is_unexpected(code)
+        || code.contains("pending")
+        || code.contains("already_used")
+        || code.contains("duplicate")
+        || code.ends_with("invalid_nonce")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::json;
+
+use super::*;
+
+const OK: StatusCode = StatusCode::OK;
+
+fn verify(status: StatusCode, body: &Value) -> Result<VerifyAnswer, FacilitatorFault> {
+    VerifyAnswer::read(status, body.to_string().as_bytes())
+}
+
+fn settle(status: StatusCode, body: &Value) -> Result<SettleAnswer, FacilitatorFault> {
+    SettleAnswer::read(status, body.to_string().as_bytes())
+}
+
+#[test]
+fn answers_of_the_vectors_are_understood() {
+    let file = vectors::load("x402_core.json");
+    let messages = &file["messages"]["v2"];
+    let mut tally = vectors::Tally::new("x402 facilitator answers");
+    assert!(matches!(
+        verify(OK, &messages["VerifyResponse"]["valid"]),
+        Ok(VerifyAnswer::Valid { payer: Some(_) })
+    ));
+    assert!(matches!(
+        verify(OK, &messages["VerifyResponse"]["invalid"]),
+        Ok(VerifyAnswer::Invalid { code }) if code == "insufficient_funds"
+    ));
+    let settles = &messages["SettleResponse"];
+    assert!(matches!(
+        settle(OK, &settles["success"]),
+        Ok(SettleAnswer::Settled { .. })
+    ));
+    assert!(matches!(
+        settle(OK, &settles["failure"]),
+        Ok(SettleAnswer::Refused { code }) if code == "insufficient_funds"
+    ));
+    assert!(matches!(
+        settle(OK, &settles["pending"]),
+        Ok(SettleAnswer::Pending {
+            transaction: Some(_)
+        })
+    ));
+    let v1 = &file["messages"]["v1"]["SettleResponse"];
+    let Ok(SettleAnswer::Settled { network, .. }) = settle(OK, v1) else {
+        panic!();
+    };
+    assert_eq!(network, Network::eip155(84532));
+    for _ in 0..6 {
+        tally.ran();
+    }
+}
+
+#[test]
+fn only_a_well_typed_yes_verifies() {
+    for body in [
+        json!({}),
+        json!([]),
+        json!(null),
+        json!({ "isValid": "true" }),
+        json!({ "isValid": 1 }),
+        json!({ "isValid": null }),
+        json!({ "isValid": true, "payer": 7 }),
+        json!({ "success": true }),
+    ] {
+        assert!(verify(OK, &body).is_err(), "{body}");
+    }
+    let twice = br#"{"isValid":false,"isValid":true}"#;
+    assert!(VerifyAnswer::read(OK, twice).is_err());
+    assert!(
+        verify(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &json!({ "isValid": true })
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn a_no_is_read_from_any_status() {
+    let no = json!({ "isValid": false, "invalidReason": "insufficient_funds" });
+    for status in [200, 400, 402, 412, 500] {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert!(
+            matches!(verify(status, &no), Ok(VerifyAnswer::Invalid { .. })),
+            "{status}"
+        );
+    }
+    let no = json!({ "success": false, "errorReason": "insufficient_funds" });
+    for status in [200, 400, 402, 412] {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert!(
+            matches!(settle(status, &no), Ok(SettleAnswer::Refused { .. })),
+            "{status}"
+        );
+    }
+    let bare = json!({ "isValid": false });
+    assert!(matches!(
+        verify(OK, &bare),
+        Ok(VerifyAnswer::Invalid { .. })
+    ));
+}
+
+#[test]
+fn a_no_for_unexpected_reasons_is_a_fault() {
+    let no = json!({ "isValid": false, "invalidReason": "unexpected_verify_error" });
+    assert!(verify(OK, &no).is_err());
+}
+
+#[test]
+fn only_a_consistent_yes_settles() {
+    let yes = json!({ "success": true, "transaction": "0xab", "network": "eip155:84532" });
+    assert!(matches!(settle(OK, &yes), Ok(SettleAnswer::Settled { .. })));
+    for (member, value) in [
+        ("success", json!("true")),
+        ("success", json!(1)),
+        ("success", json!(null)),
+        ("transaction", json!("")),
+        ("transaction", json!(null)),
+        ("transaction", json!(7)),
+        ("network", json!("")),
+        ("network", json!("no such network")),
+        ("network", json!(84532)),
+        ("payer", json!(7)),
+        ("amount", json!(10000)),
+        ("amount", json!("1e4")),
+    ] {
+        let mut body = yes.clone();
+        body[member] = value;
+        assert!(settle(OK, &body).is_err(), "{body}");
+    }
+    assert!(settle(StatusCode::BAD_GATEWAY, &yes).is_err());
+    assert!(settle(StatusCode::FOUND, &yes).is_err());
+}
+
+#[test]
+fn a_no_that_may_be_a_yes_is_open() {
+    let no = |code: &str, transaction: &str| json!({ "success": false, "errorReason": code, "transaction": transaction });
+    for (status, body) in [
+        (OK, no("settlement_pending", "0xab")),
+        (OK, no("settlement_pending", "")),
+        (OK, no("insufficient_funds", "0xab")),
+        (OK, no("invalid_exact_evm_nonce_already_used", "")),
+        (OK, no("permit2_invalid_nonce", "")),
+        (OK, no("duplicate_settlement", "")),
+        (OK, no("unexpected_settle_error", "")),
+        (
+            OK,
+            no("settle_exact_svm_transaction_confirmation_timed_out", ""),
+        ),
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            no("insufficient_funds", ""),
+        ),
+        (
+            StatusCode::GATEWAY_TIMEOUT,
+            no("transaction_failed", "0xab"),
+        ),
+    ] {
+        assert!(
+            matches!(settle(status, &body), Ok(SettleAnswer::Pending { .. })),
+            "{body}"
+        );
+    }
+    let mined = no("invalid_exact_evm_transaction_failed", "0xab");
+    assert!(matches!(
+        settle(OK, &mined),
+        Ok(SettleAnswer::Refused { .. })
+    ));
+}

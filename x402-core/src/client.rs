@@ -1,0 +1,278 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use payment_core::ConfigError;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use url::Url;
+
+use crate::wire::SupportedResponse;
+use crate::{Facilitator, FacilitatorFault, PaymentRequest, SettleAnswer, VerifyAnswer};
+
+mod options;
+mod supported;
+
+pub use options::{Call, CallKind, HttpOptions};
+use supported::Supported;
+
+/// A facilitator behind HTTPS. Cheap to clone; clones share connections and what is known of
+/// `/supported`.
+///
+/// Redirects are not followed, answers are read up to a limit, every call has a deadline, and
+/// nothing of what the other side says is repeated to a buyer. It never sends a settlement twice
+/// on its own account.
+#[derive(Clone)]
+pub struct HttpFacilitator(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    base: String,
+    options: HttpOptions,
+    supported: Supported,
+}
+
+impl HttpFacilitator {
+    /// A facilitator at this base URL, such as `https://facilitator.example/x402`.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigError` unless the URL is `https` (or `http` to this machine) without user, query
+    /// and fragment, and TLS can be set up.
+    pub fn new(url: &str, options: HttpOptions) -> Result<Self, ConfigError> {
+        let base = base_url(url)?;
+        // The process may have chosen a provider already; then that one is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(options.connect_timeout)
+            .https_only(base.scheme() == "https");
+        let client = match base.scheme() {
+            "https" => client,
+            // What listens on this machine is not reached through a proxy.
+            _ => client.no_proxy(),
+        };
+        let client = client
+            .build()
+            .map_err(|_| ConfigError::setting("facilitator", "TLS can't be set up"))?;
+        Ok(Self(Arc::new(Inner {
+            client,
+            base: base.as_str().trim_end_matches('/').to_owned(),
+            options,
+            supported: Supported::default(),
+        })))
+    }
+
+    async fn post(
+        &self,
+        kind: CallKind,
+        request: &PaymentRequest,
+    ) -> Result<Answer, FacilitatorFault> {
+        let (path, deadline) = match kind {
+            CallKind::Settle => ("/settle", self.0.options.settle_timeout),
+            _ => ("/verify", self.0.options.verify_timeout),
+        };
+        self.call(kind, Method::POST, path, request.body(), deadline)
+            .await
+    }
+
+    async fn call(
+        &self,
+        kind: CallKind,
+        method: Method,
+        path: &str,
+        body: String,
+        deadline: Duration,
+    ) -> Result<Answer, FacilitatorFault> {
+        let Inner {
+            client,
+            base,
+            options,
+            ..
+        } = &*self.0;
+        let url = format!("{base}{path}");
+        let headers = options.headers_of(&Call {
+            kind,
+            method: method.as_str(),
+            url: &url,
+            body: body.as_bytes(),
+        });
+        let request = client.request(method, url).headers(json_headers());
+        let request = request.headers(headers).body(body);
+        tokio::time::timeout(deadline, exchange(request, options.max_body))
+            .await
+            .map_err(|_| FacilitatorFault::TimedOut)?
+    }
+
+    async fn fetch_supported(&self) -> Result<SupportedResponse, FacilitatorFault> {
+        let deadline = self.0.options.verify_timeout;
+        let answer = self
+            .call(
+                CallKind::Supported,
+                Method::GET,
+                "/supported",
+                String::new(),
+                deadline,
+            )
+            .await?;
+        if !answer.status.is_success() {
+            return Err(FacilitatorFault::Garbage("an error status"));
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| FacilitatorFault::Garbage("not what is supported"))
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Facilitator for HttpFacilitator {
+    async fn verify(&self, request: &PaymentRequest) -> Result<VerifyAnswer, FacilitatorFault> {
+        let answer = self.post(CallKind::Verify, request).await?;
+        VerifyAnswer::read(answer.status, &answer.body)
+    }
+
+    async fn settle(&self, request: &PaymentRequest) -> Result<SettleAnswer, FacilitatorFault> {
+        let answer = self.post(CallKind::Settle, request).await?;
+        match SettleAnswer::read(answer.status, &answer.body) {
+            Err(FacilitatorFault::Garbage(_)) if is_turned_away(answer.status) => {
+                Err(FacilitatorFault::NotSent(answer.status.as_str().into()))
+            }
+            read => read,
+        }
+    }
+
+    /// Settles again: the nonce of the payment lets the money move once. Success is success.
+    ///
+    /// A refusal proves nothing about the attempt before it: the nonce may be used, the balance
+    /// gone or the simulation failing *because* that attempt went through, and once the payment
+    /// has expired a facilitator looks no further than the time. So the outcome stays open, and
+    /// no buyer is told to sign again for what may have been paid. The one exception: the very
+    /// transaction that was pending is said to have failed. (threats.md, T13, T15, I4)
+    async fn reconcile(
+        &self,
+        request: &PaymentRequest,
+        transaction: Option<&str>,
+    ) -> Result<SettleAnswer, FacilitatorFault> {
+        let answer = self.post(CallKind::Settle, request).await?;
+        match SettleAnswer::read(answer.status, &answer.body)? {
+            SettleAnswer::Refused { code } if has_failed(&answer.body, transaction) => {
+                Ok(SettleAnswer::Refused { code })
+            }
+            SettleAnswer::Refused { .. } => Ok(SettleAnswer::Pending { transaction: None }),
+            known => Ok(known),
+        }
+    }
+
+    async fn supported(&self) -> Result<SupportedResponse, FacilitatorFault> {
+        let fresh_for = self.0.options.supported_for;
+        self.0
+            .supported
+            .get(fresh_for, || self.fetch_supported())
+            .await
+    }
+}
+
+impl fmt::Debug for HttpFacilitator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFacilitator")
+            .field("base", &self.0.base)
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends a request and reads the answer up to a limit.
+async fn exchange(request: RequestBuilder, limit: usize) -> Result<Answer, FacilitatorFault> {
+    let mut response = request.send().await.map_err(send_fault)?;
+    let status = response.status();
+    let body = read_body(&mut response, limit).await?;
+    Ok(Answer { status, body })
+}
+
+async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, FacilitatorFault> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if body.len() + chunk.len() > limit {
+            return Err(FacilitatorFault::Garbage("larger than an answer may be"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Whether anything left: not while connecting, and not before.
+fn send_fault(error: reqwest::Error) -> FacilitatorFault {
+    if error.is_connect() || error.is_builder() {
+        return FacilitatorFault::NotSent(Box::new(error.without_url()));
+    }
+    lost(error)
+}
+
+fn lost(error: reqwest::Error) -> FacilitatorFault {
+    if error.is_timeout() {
+        return FacilitatorFault::TimedOut;
+    }
+    FacilitatorFault::Unknown(Box::new(error.without_url()))
+}
+
+/// Statuses by which a request is turned away at the door, before anyone looks at the payment.
+const fn is_turned_away(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+/// Whether a refusal is about this transaction, and says that it was mined and failed.
+fn has_failed(body: &[u8], transaction: Option<&str>) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failed {
+        transaction: String,
+        error_reason: String,
+    }
+    let Ok(failed) = serde_json::from_slice::<Failed>(body) else {
+        return false;
+    };
+    failed.error_reason.ends_with("transaction_failed")
+        && transaction.is_some_and(|known| failed.transaction.eq_ignore_ascii_case(known))
+}
+
+fn json_headers() -> HeaderMap {
+    let json = HeaderValue::from_static("application/json");
+    HeaderMap::from_iter([(ACCEPT, json.clone()), (CONTENT_TYPE, json)])
+}
+
+fn base_url(text: &str) -> Result<Url, ConfigError> {
+    let wrong = |reason: &str| ConfigError::setting("facilitator", reason);
+    let url = Url::parse(text).map_err(|_| wrong("not a URL"))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Err(wrong("must be https, or http to this machine"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("secrets belong in headers, not in the URL"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("must have no query and no fragment"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

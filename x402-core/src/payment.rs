@@ -1,0 +1,230 @@
+use std::error::Error;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use payment_core::{
+    Account, Ask, BoxFuture, Denied, Fault, Paid, Payment, Pending, Receipt, Refusal, ReplayKey,
+    Soon, Timestamp,
+};
+
+use crate::code::refuse_as;
+use crate::evidence::Evidence;
+use crate::wire::{self, SettleResponse};
+use crate::{
+    Facilitator, FacilitatorFault, NAME, Offer, PaymentRequest, SchemePayment, SettleAnswer,
+    VerifyAnswer, Version, Window, refuse,
+};
+
+/// A payment bound to one of our offers, with the facilitator that settles it.
+pub(crate) struct BoundPayment<F> {
+    facilitator: Arc<F>,
+    bound: Box<dyn SchemePayment>,
+    version: Version,
+    offer: Offer,
+    resource: Box<str>,
+    window: Window,
+}
+
+const PENDING: &str = "settlement_pending";
+
+impl<F: Facilitator> BoundPayment<F> {
+    pub(crate) fn new(
+        facilitator: Arc<F>,
+        bound: Box<dyn SchemePayment>,
+        version: Version,
+        offer: Offer,
+        ask: &Ask,
+        margin_seconds: u64,
+    ) -> Self {
+        let window = Window::new(ask.now, margin_seconds, offer.max_timeout_seconds());
+        Self {
+            facilitator,
+            bound,
+            version,
+            offer,
+            resource: ask.resource.clone(),
+            window,
+        }
+    }
+
+    fn request(&self) -> PaymentRequest {
+        let (offer, resource) = (self.offer.clone(), self.resource.clone());
+        PaymentRequest::new(self.version, offer, resource, &*self.bound)
+    }
+
+    async fn ask_verify(&self) -> Result<(), Denied> {
+        let request = self.request();
+        match self.facilitator.verify(&request).await {
+            Ok(VerifyAnswer::Valid { payer }) => {
+                if payer.is_some() && payer.as_ref() != self.bound.payer() {
+                    let cause = FacilitatorFault::Garbage("verified another payer");
+                    return Err(Fault::upstream("facilitator_answer", cause).into());
+                }
+                Ok(())
+            }
+            Ok(VerifyAnswer::Invalid { code }) => Err(refuse_as(&code).into()),
+            Err(fault) => Err(as_fault(fault).into()),
+        }
+    }
+
+    async fn ask_settle(&self) -> Result<Receipt, Denied> {
+        let request = self.request();
+        match self.facilitator.settle(&request).await {
+            Ok(answer) => self.outcome(&request, answer, Evidence::default()),
+            Err(fault @ FacilitatorFault::NotSent(_)) => Err(as_fault(fault).into()),
+            Err(fault) => Err(self.pending(Evidence::default(), fault)),
+        }
+    }
+
+    async fn ask_again(&self, earlier: Evidence) -> Result<Receipt, Denied> {
+        let request = self.request();
+        match self
+            .facilitator
+            .reconcile(&request, earlier.transaction())
+            .await
+        {
+            Ok(answer) => self.outcome(&request, answer, earlier),
+            // Not even "not sent" tells anything about the settlement sent before.
+            Err(fault) => Err(self.pending(earlier, fault)),
+        }
+    }
+
+    fn outcome(
+        &self,
+        request: &PaymentRequest,
+        answer: SettleAnswer,
+        earlier: Evidence,
+    ) -> Result<Receipt, Denied> {
+        if let Some(why) = answer.contradicts(request) {
+            return Err(self.pending(earlier, FacilitatorFault::Garbage(why)));
+        }
+        match answer {
+            SettleAnswer::Settled { transaction, .. } => self.receipt(&transaction),
+            SettleAnswer::Refused { code } => Err(self.refused(&code).into()),
+            SettleAnswer::Pending { transaction } => {
+                let evidence = Evidence::new(transaction).or(earlier);
+                Err(self.pending(evidence, FacilitatorFault::Garbage("not settled yet")))
+            }
+        }
+    }
+
+    /// The receipt. The payer and the network are the ones we know, not the ones we were told.
+    fn receipt(&self, transaction: &str) -> Result<Receipt, Denied> {
+        let network = self.offer.network_in(self.version);
+        let mut response = SettleResponse::success(transaction, network, self.payer_text());
+        if self.version == Version::V2 {
+            response.amount = Some(self.bound.amount().to_string());
+        }
+        let value = match self.version {
+            Version::V2 => wire::encode(&response),
+            Version::V1 => wire::encode_ascii(&response),
+        };
+        // Texts always encode. Were they not to, the money has moved all the same.
+        let value = value.unwrap_or_default();
+        Ok(Receipt::new(
+            transaction,
+            &self.version.receipt_header(),
+            value,
+        ))
+    }
+
+    fn refused(&self, code: &str) -> Refusal {
+        let refusal = refuse_as(code);
+        let spelling = refusal.problem().code.clone();
+        match self.failure(&spelling, "") {
+            Some((name, value)) => refusal.header(name, value),
+            None => refusal,
+        }
+    }
+
+    fn pending(
+        &self,
+        evidence: Evidence,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Denied {
+        let transaction = evidence.transaction().unwrap_or_default();
+        Denied::Unknown(Pending {
+            headers: self.failure(PENDING, transaction).into_iter().collect(),
+            evidence: evidence.to_bytes(),
+            code: PENDING,
+            cause: cause.into(),
+        })
+    }
+
+    /// A receipt that says that nothing was paid, or nothing yet.
+    fn failure(&self, reason: &str, transaction: &str) -> Option<(HeaderName, HeaderValue)> {
+        let network = self.offer.network_in(self.version);
+        let response = SettleResponse::failure(reason, transaction, network, self.payer_text());
+        let value = wire::encode_ascii(&response).ok()?;
+        Some((self.version.receipt_header(), value.try_into().ok()?))
+    }
+
+    fn payer_text(&self) -> Option<String> {
+        self.bound.payer().map(ToString::to_string)
+    }
+}
+
+fn as_fault(fault: FacilitatorFault) -> Fault {
+    match fault {
+        FacilitatorFault::NotSent(_) => Fault::unavailable("facilitator_unavailable", fault),
+        FacilitatorFault::TimedOut => Fault::timeout("facilitator_timeout", fault),
+        FacilitatorFault::Unknown(_) => Fault::upstream("facilitator_unavailable", fault),
+        FacilitatorFault::Garbage(_) => Fault::upstream("facilitator_answer", fault),
+    }
+}
+
+impl<F: Facilitator> Payment for BoundPayment<F> {
+    fn keys(&self) -> &[ReplayKey] {
+        self.bound.keys()
+    }
+
+    fn keep_until(&self) -> Timestamp {
+        self.bound.keep_until()
+    }
+
+    fn spent(&self) -> Refusal {
+        refuse(self.bound.spent())
+    }
+
+    fn in_time(&self) -> Result<(), Refusal> {
+        self.bound.in_time(self.window)
+    }
+
+    fn check(&mut self) -> Result<(), Refusal> {
+        self.bound.check()
+    }
+
+    fn payer(&self) -> Option<&Account> {
+        self.bound.payer()
+    }
+
+    fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::later(self.ask_verify())
+    }
+
+    fn paid(&self) -> Paid {
+        let paid = Paid::new(NAME, self.bound.amount())
+            .with(self.offer.network().clone(), self.offer.asset().clone());
+        match self.bound.payer() {
+            Some(payer) => paid.by(payer.clone()),
+            None => paid,
+        }
+    }
+
+    fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>> {
+        Soon::later(self.ask_settle())
+    }
+
+    fn reconcile<'a>(&'a mut self, evidence: &'a [u8]) -> Soon<'a, Result<Receipt, Denied>> {
+        let earlier = Evidence::read(evidence);
+        Soon::later(self.ask_again(earlier))
+    }
+
+    fn release(&mut self) -> BoxFuture<'_, ()> {
+        // Verifying took nothing.
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

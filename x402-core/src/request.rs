@@ -1,0 +1,164 @@
+use std::fmt;
+
+use payment_core::{Account, Timestamp, Units};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::wire::v2::ResourceInfo;
+use crate::{Offer, SchemePayment, Version};
+
+/// What a facilitator is asked about: our own offer, and the buyer's payload bound to it.
+#[derive(Clone)]
+pub struct PaymentRequest {
+    version: Version,
+    offer: Offer,
+    resource: Box<str>,
+    payload: Box<RawValue>,
+    payer: Option<Account>,
+    amount: Units,
+    expires: Timestamp,
+}
+
+impl PaymentRequest {
+    /// A request about a payment that was bound and checked.
+    #[must_use]
+    pub fn new(
+        version: Version,
+        offer: Offer,
+        resource: impl Into<Box<str>>,
+        payment: &dyn SchemePayment,
+    ) -> Self {
+        Self {
+            version,
+            offer,
+            resource: resource.into(),
+            payload: payment.payload().to_owned(),
+            payer: payment.payer().cloned(),
+            amount: payment.amount(),
+            expires: payment.keep_until(),
+        }
+    }
+
+    /// The version of the buyer's envelope.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Our offer.
+    #[must_use]
+    pub const fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// What the scheme needs. A credential.
+    #[must_use]
+    pub fn payload(&self) -> &RawValue {
+        &self.payload
+    }
+
+    /// Who pays, where a signature has proven it.
+    #[must_use]
+    pub const fn payer(&self) -> Option<&Account> {
+        self.payer.as_ref()
+    }
+
+    /// What is to move.
+    #[must_use]
+    pub const fn amount(&self) -> Units {
+        self.amount
+    }
+
+    /// When the payment can't be executed any more.
+    #[must_use]
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The network as this version spells it.
+    #[must_use]
+    pub fn network_name(&self) -> &str {
+        self.offer.network_in(self.version)
+    }
+
+    /// The body of `/verify` and `/settle`: `{x402Version, paymentPayload, paymentRequirements}`,
+    /// in the version of the envelope.
+    #[must_use]
+    pub fn body(&self) -> String {
+        match self.version {
+            Version::V2 => self.v2_body(),
+            Version::V1 => self.v1_body(),
+        }
+        // Structs of texts, numbers and raw JSON always serialize; an empty body is refused by
+        // any facilitator before it does anything.
+        .unwrap_or_default()
+    }
+
+    fn v2_body(&self) -> serde_json::Result<String> {
+        let resource = ResourceInfo {
+            description: self.offer.description().map(str::to_owned),
+            mime_type: self.offer.mime_type().map(str::to_owned),
+            ..ResourceInfo::new(&*self.resource)
+        };
+        serde_json::to_string(&Body {
+            version: 2,
+            payment_payload: PayloadV2 {
+                version: 2,
+                resource,
+                accepted: &self.offer,
+                payload: &self.payload,
+            },
+            payment_requirements: &self.offer,
+        })
+    }
+
+    fn v1_body(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Body {
+            version: 1,
+            payment_payload: PayloadV1 {
+                version: 1,
+                scheme: self.offer.scheme(),
+                network: self.network_name(),
+                payload: &self.payload,
+            },
+            payment_requirements: self.offer.v1(&self.resource),
+        })
+    }
+}
+
+impl fmt::Debug for PaymentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaymentRequest")
+            .field("version", &self.version)
+            .field("offer", &self.offer)
+            .field("payload", &"[redacted]")
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<P, R> {
+    #[serde(rename = "x402Version")]
+    version: u8,
+    payment_payload: P,
+    payment_requirements: R,
+}
+
+#[derive(Serialize)]
+struct PayloadV2<'a> {
+    #[serde(rename = "x402Version")]
+    version: u8,
+    resource: ResourceInfo,
+    accepted: &'a Offer,
+    payload: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct PayloadV1<'a> {
+    #[serde(rename = "x402Version")]
+    version: u8,
+    scheme: &'a str,
+    network: &'a str,
+    payload: &'a RawValue,
+}

@@ -1,0 +1,118 @@
+use payment_core::{Account, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
+use serde_json::value::RawValue;
+
+use crate::{Code, Offer, Version};
+
+/// A way to be paid on one network: makes our offers, and binds what buyers present to them.
+pub trait Scheme: Send + Sync + 'static {
+    /// Its name on the wire, such as `exact`.
+    fn name(&self) -> &str;
+
+    /// Where it is paid.
+    fn network(&self) -> &Network;
+
+    /// The offer for a route, made once, when the route is built.
+    ///
+    /// # Errors
+    ///
+    /// `ConfigError` when the price can't be charged exactly.
+    fn offer(&self, route: &Route) -> Result<Offer, ConfigError>;
+
+    /// Reads what was presented and binds it to our offer: shape, payee and amount. No
+    /// signature and no time yet.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` with the first check that failed.
+    fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn SchemePayment>, Refusal>;
+}
+
+/// What a buyer presented for one of our offers.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Presented<'a> {
+    /// The offer, ours.
+    pub offer: &'a Offer,
+    /// The version of the envelope.
+    pub version: Version,
+    /// The `payload` member: an object, nothing else known of it.
+    pub payload: &'a RawValue,
+}
+
+impl<'a> Presented<'a> {
+    /// A payload presented for this offer.
+    #[must_use]
+    pub const fn new(offer: &'a Offer, version: Version, payload: &'a RawValue) -> Self {
+        Self {
+            offer,
+            version,
+            payload,
+        }
+    }
+}
+
+/// The time that a payment must be valid at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Window {
+    /// The present second.
+    pub now: u64,
+    /// The first second that it may expire in: time to serve and settle is left then.
+    pub earliest_end: u64,
+    /// The last second that it may expire in: nobody was asked for more.
+    pub latest_end: u64,
+}
+
+/// Seconds by which a buyer's clock may be ahead when it sets an expiry.
+const AHEAD: u64 = 60;
+
+impl Window {
+    /// The window at this moment, with so many seconds to serve and settle, of an offer that is
+    /// good for so many seconds.
+    #[must_use]
+    pub const fn new(now: Timestamp, margin_seconds: u64, max_timeout_seconds: u64) -> Self {
+        let now = now.seconds();
+        Self {
+            now,
+            earliest_end: now.saturating_add(margin_seconds),
+            latest_end: now
+                .saturating_add(max_timeout_seconds)
+                .saturating_add(AHEAD),
+        }
+    }
+}
+
+/// A payload bound to our offer. Its methods are called in the order they stand here.
+pub trait SchemePayment: Send + Sync {
+    /// All that it uses up.
+    fn keys(&self) -> &[ReplayKey];
+
+    /// Until when anyone could still execute it.
+    fn keep_until(&self) -> Timestamp;
+
+    /// The code for a payment that was used up.
+    fn spent(&self) -> Code;
+
+    /// Whether it is valid throughout the window.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` when it is too early, too late, or good for too long.
+    fn in_time(&self, window: Window) -> Result<(), Refusal>;
+
+    /// The signature.
+    ///
+    /// # Errors
+    ///
+    /// `Refusal` when it is not the payer's.
+    fn check(&mut self) -> Result<(), Refusal>;
+
+    /// Who pays, proven by `check`.
+    fn payer(&self) -> Option<&Account>;
+
+    /// What moves when it is settled.
+    fn amount(&self) -> Units;
+
+    /// What a facilitator gets to see: exactly what was checked, nothing that was not.
+    fn payload(&self) -> &RawValue;
+}
