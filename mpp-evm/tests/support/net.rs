@@ -72,7 +72,11 @@ pub struct Answer {
 
 impl Answer {
     pub fn challenge(&self) -> Challenge {
-        let lines = self.headers.get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes);
+        let lines = self
+            .headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .map(HeaderValue::as_bytes);
         Challenge::parse_all(lines).remove(0)
     }
 
@@ -105,18 +109,35 @@ impl Shop {
             .poll_every(Duration::from_millis(10));
         let key = signer(&net.settler);
         let settler = Settler::connect(&net.rpc_url, key, options).await.unwrap();
-        let devnet::Token { address, chain_id, name, symbol, version, decimals, .. } = net.token.clone();
+        let devnet::Token {
+            address,
+            chain_id,
+            name,
+            symbol,
+            version,
+            decimals,
+            ..
+        } = net.token.clone();
         let token = Token::custom(chain_id, address, symbol, decimals, name, version);
-        let charge = Charge::new(token.clone(), net.seller.address)
-            .settle_with(OnchainCharge::new(settler));
+        let charge =
+            Charge::new(token.clone(), net.seller.address).settle_with(OnchainCharge::new(settler));
         let secret = Secret::new(*b"a secret that only this test uses");
         let charge = set(charge);
         let terms = charge.terms(&Route::priced(usd!("0.01"))).unwrap();
-        let mpp = Mpp::builder("shop.example", secret).method(charge).build().unwrap();
+        let mpp = Mpp::builder("shop.example", secret)
+            .method(charge)
+            .build()
+            .unwrap();
         let clock = ChainTime(Arc::clone(&net.chain));
         let gate = Gate::builder(mpp).clock(clock).build().unwrap();
         let gate = gate.route(usd!("0.01")).unwrap();
-        Self { net, token, served: AtomicUsize::new(0), gate, terms }
+        Self {
+            net,
+            token,
+            served: AtomicUsize::new(0),
+            gate,
+            terms,
+        }
     }
 
     pub async fn get(&self, credential: Option<&HeaderValue>) -> Answer {
@@ -125,7 +146,9 @@ impl Shop {
             request = request.header(AUTHORIZATION, credential);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        let Admission::Priced(job) = self.gate.admit(&head) else { panic!("free") };
+        let Admission::Priced(job) = self.gate.admit(&head) else {
+            panic!("free")
+        };
         let serve = |_| async {
             self.served.fetch_add(1, Ordering::SeqCst);
             Ok::<_, Infallible>(Weather)
@@ -156,7 +179,11 @@ impl Shop {
         credential: &HeaderValue,
         evidence: &[u8],
     ) -> Result<Settled, Denied> {
-        let token = credential.to_str().unwrap().strip_prefix("Payment ").unwrap();
+        let token = credential
+            .to_str()
+            .unwrap()
+            .strip_prefix("Payment ")
+            .unwrap();
         let raw = RawCredential::decode(token.as_bytes()).unwrap();
         let credential = raw.read().unwrap();
         let now = Timestamp::from_seconds(self.net.chain.now());
@@ -189,7 +216,10 @@ impl Shop {
     }
 
     pub fn consent(&self) -> Consent {
-        Consent::up_to(Units::from(PRICE), Timestamp::from_seconds(self.net.chain.now()))
+        Consent::up_to(
+            Units::from(PRICE),
+            Timestamp::from_seconds(self.net.chain.now()),
+        )
     }
 
     pub fn bill<'c>(&self, challenge: &'c Challenge) -> Bill<'c> {
@@ -205,11 +235,17 @@ impl Shop {
     }
 
     pub async fn authorization(&self, challenge: &Challenge) -> HeaderValue {
-        self.bill(challenge).authorize(&self.buyer(), self.consent()).await.unwrap()
+        self.bill(challenge)
+            .authorize(&self.buyer(), self.consent())
+            .await
+            .unwrap()
     }
 
     pub async fn permit(&self, challenge: &Challenge) -> HeaderValue {
-        self.bill(challenge).permit(&self.buyer(), self.consent()).await.unwrap()
+        self.bill(challenge)
+            .permit(&self.buyer(), self.consent())
+            .await
+            .unwrap()
     }
 
     pub async fn transaction(&self, challenge: &Challenge) -> HeaderValue {
@@ -219,17 +255,26 @@ impl Shop {
             max_fee_per_gas: 100_000_000_000,
             max_priority_fee_per_gas: 1_000_000,
         };
-        self.bill(challenge).transact(&self.buyer(), gas, self.consent()).await.unwrap()
+        self.bill(challenge)
+            .transact(&self.buyer(), gas, self.consent())
+            .await
+            .unwrap()
     }
 
     pub fn hash(&self, challenge: &Challenge, payer: Address, hash: B256) -> HeaderValue {
-        self.bill(challenge).transferred(payer, hash, self.consent()).unwrap()
+        self.bill(challenge)
+            .transferred(payer, hash, self.consent())
+            .unwrap()
     }
 
     /// A transfer by a wallet, outside the shop.
     pub fn transfer(&self, from: &Wallet, to: Address, units: u64) -> B256 {
         let token = self.token.address;
-        let receipt = self.net.chain.transfer(token, from, to, U256::from(units)).unwrap();
+        let receipt = self
+            .net
+            .chain
+            .transfer(token, from, to, U256::from(units))
+            .unwrap();
         receipt.transaction_hash
     }
 
@@ -251,9 +296,15 @@ impl Shop {
 
     /// The buyer lets Permit2 take the token.
     pub fn approve_permit2(&self) {
-        let call = ITollToken::approveCall { spender: devnet::PERMIT2, value: U256::MAX };
+        let call = ITollToken::approveCall {
+            spender: devnet::PERMIT2,
+            value: U256::MAX,
+        };
         let data = alloy_sol_types::SolCall::abi_encode(&call);
-        self.net.chain.send(&self.net.buyers[0], self.token.address, data).unwrap();
+        self.net
+            .chain
+            .send(&self.net.buyers[0], self.token.address, data)
+            .unwrap();
     }
 
     pub fn balance(&self, account: Address) -> u64 {
