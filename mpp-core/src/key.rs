@@ -24,7 +24,7 @@ pub(crate) struct Slots<'a> {
     pub(crate) expires: &'a str,
     pub(crate) digest: &'a str,
     pub(crate) header: Option<&'a str>,
-    pub(crate) opaque: &'a str,
+    pub(crate) opaque: &'a [u8],
 }
 
 /// A key that has taken in what all challenges of one offer share.
@@ -76,7 +76,7 @@ impl OfferKey {
             mac.update(text.as_bytes());
             mac.update(b"|");
         }
-        mac.update(slots.opaque.as_bytes());
+        mac.update(slots.opaque);
         let tag: [u8; 32] = mac.finalize().into_bytes().into();
         let mut id = [0; 43];
         let written = URL_SAFE_NO_PAD.encode_slice(tag, &mut id);
@@ -127,7 +127,7 @@ mod tests {
             expires: text("expires"),
             digest: text("digest"),
             header: header.filter(|name| *name != "Authorization"),
-            opaque: opaque.as_deref().unwrap_or_default(),
+            opaque: opaque.as_deref().unwrap_or_default().as_bytes(),
         };
         let key = ChallengeKey::any_length(text("secretKey").as_bytes()).unwrap();
         let key = key.for_offer(
@@ -180,7 +180,7 @@ mod tests {
             expires: "e",
             digest: "d",
             header: Some("h"),
-            opaque: "o",
+            opaque: b"o",
         };
         let same = offer(["r", "m", "i", "q"]);
         let id = same.id(slots);
@@ -204,7 +204,7 @@ mod tests {
                 ..slots
             },
             Slots {
-                opaque: "x",
+                opaque: b"x",
                 ..slots
             },
         ] {

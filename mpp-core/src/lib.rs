@@ -6,6 +6,29 @@
 //! - A payment method ([`Method`]) sees a credential only after all of that was proven.
 //! - Every challenge differs: it carries fresh randomness, so two unpaid requests never share an
 //!   id.
+//!
+//! A seller gives the gate an [`Mpp`] with its methods. A buyer reads challenges and answers one:
+//!
+//! ```
+//! use mpp_core::{Challenge, buyer};
+//! use payment_core::Timestamp;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let line = r#"Payment id="x1", realm="api.example.com", method="evm", intent="charge",
+//!     request="eyJhbW91bnQiOiIxMDAwMDAwIn0", expires="2026-01-15T12:05:00Z""#.replace('\n', "");
+//! let challenges = Challenge::parse_all([line.as_bytes()]);
+//! let now = Timestamp::from_seconds(1_768_478_400);
+//! let challenge = buyer::choose(&challenges, now, |challenge| challenge.method == "evm")
+//!     .ok_or("nothing we can pay")?;
+//! assert_eq!(challenge.request.decode()["amount"], "1000000");
+//!
+//! let payload = serde_json::json!({ "type": "hash", "hash": "0xab" });
+//! let value = buyer::answer(challenge, None, &payload)?;
+//! assert!(value.to_str()?.starts_with("Payment "));
+//! assert_eq!(challenge.credential_header(), "authorization");
+//! # Ok(())
+//! # }
+//! ```
 
 mod accept;
 mod body_digest;

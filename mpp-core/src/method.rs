@@ -1,3 +1,5 @@
+use std::fmt;
+
 use payment_core::{
     Account, BoxFuture, ConfigError, Denied, Paid, Refusal, ReplayKey, Route, Soon, Timestamp,
 };
@@ -40,7 +42,7 @@ pub trait Terms: Send + Sync {
 /// A credential whose challenge is proven to be ours and to ask for these very terms.
 ///
 /// Only `source` and `payload` are the buyer's words.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// The challenge id.
     pub id: &'a str,
@@ -59,6 +61,14 @@ pub struct Presented<'a> {
     /// Validity in seconds that an authorization must have left, for the handler and the
     /// settlement.
     pub margin_seconds: u64,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A payload bound to our own terms. Its methods are called in the order they stand here; see

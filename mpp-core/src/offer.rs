@@ -20,7 +20,7 @@ use crate::{
 
 /// What one method asks for on one route, with everything encoded that does not change.
 pub(crate) struct Offer {
-    pub(crate) method: Box<str>,
+    pub(crate) method: Arc<str>,
     pub(crate) intent: Box<str>,
     pub(crate) request: EncodedRequest,
     pub(crate) terms: Box<dyn Terms>,
@@ -108,7 +108,7 @@ impl Offer {
         &self,
         header: Option<&str>,
         expires: &str,
-        opaque: &str,
+        opaque: &[u8],
     ) -> Result<HeaderValue, Fault> {
         let id = self.key.id(Slots {
             expires,
@@ -123,7 +123,7 @@ impl Offer {
             self.middle.as_bytes(),
             expires.as_bytes(),
             self.joint.as_bytes(),
-            opaque.as_bytes(),
+            opaque,
             self.end.as_bytes(),
         ];
         parts.iter().for_each(|part| line.extend_from_slice(part));

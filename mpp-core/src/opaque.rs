@@ -15,18 +15,29 @@ const NONCE: &[u8] = br#"{"nonce":""#;
 const SCOPE: &[u8] = br#"","scope":""#;
 const END: &[u8] = br#""}"#;
 
+/// Bytes of the JSON text.
+const JSON: usize = NONCE.len() + SCOPE.len() + END.len() + 2 * LETTERS;
+
 /// Letters of 16 bytes.
 const LETTERS: usize = 22;
 
 impl Opaque {
     /// Letters that the text has on the wire.
-    pub(crate) const LENGTH: usize =
-        ((NONCE.len() + SCOPE.len() + END.len() + 2 * LETTERS) * 4).div_ceil(3);
+    pub(crate) const LENGTH: usize = (JSON * 4).div_ceil(3);
 
     /// Writes the text with this randomness for this request.
-    pub(crate) fn write(nonce: [u8; 16], ask: &Ask) -> String {
-        let json = [NONCE, &letters(nonce), SCOPE, &letters(scope(ask)), END].concat();
-        encode::to_base64url(&json)
+    pub(crate) fn write(nonce: [u8; 16], ask: &Ask) -> [u8; Self::LENGTH] {
+        let mut json = [0; JSON];
+        let mut left = json.as_mut_slice();
+        for part in [NONCE, &letters(nonce), SCOPE, &letters(scope(ask)), END] {
+            let (place, rest) = left.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            left = rest;
+        }
+        let mut text = [0; Self::LENGTH];
+        let written = URL_SAFE_NO_PAD.encode_slice(json, &mut text);
+        written.expect("the length is that of the JSON in base64");
+        text
     }
 
     /// Whether a text was written for this request, with whatever randomness.
@@ -73,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_length_is_exact() {
-        let json = [NONCE, &[b'x'; LETTERS], SCOPE, &[b'x'; LETTERS], END].concat();
-        assert_eq!(encode::to_base64url(&json).len(), Opaque::LENGTH);
+        let letters = "x".repeat(LETTERS);
+        let json = format!(r#"{{"nonce":"{letters}","scope":"{letters}"}}"#);
+        assert_eq!(encode::to_base64url(json.as_bytes()).len(), Opaque::LENGTH);
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use payment_core::{
     Account, Ask, BoxFuture, Denied, Paid, Payment, Receipt as Stamp, Refusal, ReplayKey, Soon,
     Timestamp,
@@ -15,7 +17,7 @@ use crate::{
 /// terms.
 pub(crate) struct ChallengePayment {
     id: Box<str>,
-    method: Box<str>,
+    method: Arc<str>,
     now: Timestamp,
     expires: Timestamp,
     keys: Vec<ReplayKey>,
@@ -51,7 +53,7 @@ impl RouteOffers {
         keys.extend_from_slice(inner.keys());
         Ok(ChallengePayment {
             id: (&*echo.id).into(),
-            method: offer.method.clone(),
+            method: Arc::clone(&offer.method),
             now: ask.now,
             expires,
             keys,
@@ -88,7 +90,7 @@ impl RouteOffers {
             expires: echo.expires.as_deref().unwrap_or_default(),
             digest: echo.digest.as_deref().unwrap_or_default(),
             header: echo.header.as_deref(),
-            opaque,
+            opaque: opaque.as_bytes(),
         };
         if !offer.is_id(&echo.id, slots) {
             return Err(not_ours("the challenge is not one of ours"));

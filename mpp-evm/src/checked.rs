@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256};
 #[cfg(feature = "onchain")]
 use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256};
 use payment_core::Timestamp;
 use payment_evm::permit2::{ChargePermit, Spelling};
 use payment_evm::{Authorization, EvmSignature};

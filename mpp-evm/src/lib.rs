@@ -16,6 +16,8 @@ mod checked;
 mod credential_type;
 mod due;
 mod mismatch;
+#[cfg(feature = "onchain")]
+mod onchain;
 mod payload;
 mod payment;
 mod permit2;
@@ -32,4 +34,6 @@ pub use charge::Charge;
 pub use checked::{CheckedCharge, Proof};
 pub use credential_type::CredentialType;
 pub use due::Due;
+#[cfg(feature = "onchain")]
+pub use onchain::OnchainCharge;
 pub use split::{Leg, Split};

@@ -114,9 +114,10 @@ impl<'a> Payload<'a> {
         match (&*members.kind, has_flat, has_permit, members.hash) {
             ("authorization", true, false, None) => members.authorization().ok_or(Mismatch::Shape),
             ("permit2", false, true, None) => members.permit2().ok_or(Mismatch::Shape),
-            ("transaction", false, false, None) => {
-                members.signature.map(|raw| Self::Transaction(raw.0)).ok_or(Mismatch::Shape)
-            }
+            ("transaction", false, false, None) => members
+                .signature
+                .map(|raw| Self::Transaction(raw.0))
+                .ok_or(Mismatch::Shape),
             ("hash", false, false, Some(hash)) if members.signature.is_none() => {
                 Ok(Self::Hash(hash.0))
             }
@@ -206,7 +207,10 @@ mod tests {
     fn each_type_is_known_by_its_members() {
         assert_eq!(kind(&authorization()), Ok("authorization"));
         assert_eq!(kind(&permit2()), Ok("permit2"));
-        assert_eq!(kind(&json!({"type": "transaction", "signature": "0x02"})), Ok("transaction"));
+        assert_eq!(
+            kind(&json!({"type": "transaction", "signature": "0x02"})),
+            Ok("transaction")
+        );
         assert_eq!(kind(&json!({"type": "hash", "hash": WORD})), Ok("hash"));
         let unknown_members = with(authorization(), "note", json!({"a": [1]}));
         assert_eq!(kind(&unknown_members), Ok("authorization"));
@@ -215,13 +219,33 @@ mod tests {
     #[test]
     fn members_of_two_types_are_refused() {
         for (base, extras) in [
-            (authorization(), vec![("hash", json!(WORD)), ("witness", json!({"challengeHash": WORD}))]),
-            (permit2(), vec![("hash", json!(WORD)), ("from", json!(ADDRESS)), ("nonce", json!(WORD))]),
+            (
+                authorization(),
+                vec![
+                    ("hash", json!(WORD)),
+                    ("witness", json!({"challengeHash": WORD})),
+                ],
+            ),
+            (
+                permit2(),
+                vec![
+                    ("hash", json!(WORD)),
+                    ("from", json!(ADDRESS)),
+                    ("nonce", json!(WORD)),
+                ],
+            ),
             (
                 json!({"type": "transaction", "signature": "0x02"}),
-                vec![("hash", json!(WORD)), ("to", json!(ADDRESS)), ("authorization", json!({"type": "eip-3009"}))],
+                vec![
+                    ("hash", json!(WORD)),
+                    ("to", json!(ADDRESS)),
+                    ("authorization", json!({"type": "eip-3009"})),
+                ],
             ),
-            (json!({"type": "hash", "hash": WORD}), vec![("signature", json!("0x")), ("value", json!("1"))]),
+            (
+                json!({"type": "hash", "hash": WORD}),
+                vec![("signature", json!("0x")), ("value", json!("1"))],
+            ),
         ] {
             assert!(kind(&base).is_ok(), "{base}");
             for (member, value) in extras {
@@ -229,19 +253,28 @@ mod tests {
                 assert_eq!(kind(&mixed), Err(Mismatch::Shape), "{mixed}");
             }
         }
-        assert_eq!(kind(&with(authorization(), "authorization", json!({}))), Err(Mismatch::Shape));
+        assert_eq!(
+            kind(&with(authorization(), "authorization", json!({}))),
+            Err(Mismatch::Shape)
+        );
     }
 
     #[test]
     fn the_form_that_carries_an_authorization_as_transaction_is_refused() {
-        let okx = json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
+        let okx =
+            json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
         assert_eq!(kind(&okx), Err(Mismatch::Shape));
     }
 
     #[test]
     fn a_missing_or_misshapen_member_is_refused() {
         for base in [authorization(), permit2()] {
-            for member in base.as_object().unwrap().keys().filter(|name| *name != "type") {
+            for member in base
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| *name != "type")
+            {
                 let less = without(base.clone(), member);
                 assert_eq!(kind(&less), Err(Mismatch::Shape), "{less}");
                 let odd = with(base.clone(), member, json!(7));

@@ -10,7 +10,6 @@ use crate::budget::Budget;
 use crate::buyer::{Announce, Buyer, Inner, PlainHttp};
 use crate::dollars::Dollars;
 use crate::limit::SpendLimit;
-use crate::offer::Offer;
 use crate::patience::Patience;
 use crate::rules::Rules;
 use crate::selector::Selector;
@@ -47,7 +46,7 @@ struct Options {
     networks: Vec<Network>,
     tokens: Vec<Token>,
     longest: Duration,
-    selectors: Vec<Box<dyn Fn(&mut Vec<Offer>) + Send + Sync>>,
+    selectors: Vec<Box<dyn Selector>>,
     patience: Patience,
     plain_http: PlainHttp,
     announce: Announce,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy_primitives::Address;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use mpp_core::PAYMENT_AUTHORIZATION;
+use mpp_core::{PAYMENT_AUTHORIZATION, RawCredential};
 use payment_core::{Clock, Money};
 use payment_evm::Signer;
 use reqwest::{IntoUrl, Request, Response};
@@ -21,6 +21,7 @@ use crate::payment::{Exposure, Payment};
 use crate::receipt::Proof;
 use crate::reply::Reply;
 use crate::rules::Rules;
+use crate::selector::Selector;
 use crate::shelf::Shelf;
 use crate::transport::{self, is_private};
 use crate::verdict::Verdict;
@@ -41,7 +42,7 @@ pub(crate) struct Inner<S> {
     pub(crate) signer: S,
     pub(crate) client: reqwest::Client,
     pub(crate) rules: Rules,
-    pub(crate) selectors: Vec<Box<dyn Fn(&mut Vec<Offer>) + Send + Sync>>,
+    pub(crate) selectors: Vec<Box<dyn Selector>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) patience: Patience,
     pub(crate) plain_http: PlainHttp,
@@ -172,12 +173,14 @@ impl<S: Signer> Buyer<S> {
     /// Takes the price from the budget and signs. Nobody sees the signature yet.
     async fn pay(&self, offer: Offer, request: Request) -> Result<Box<Payment>, BuyerError> {
         let inner = &*self.inner;
-        let hold = inner.budget.hold(offer.dollars).map_err(|exhausted| {
-            BuyerError::TotalReached {
-                price: offer.price(),
-                left: exhausted.left.money(),
-            }
-        })?;
+        let hold =
+            inner
+                .budget
+                .hold(offer.dollars)
+                .map_err(|exhausted| BuyerError::TotalReached {
+                    price: offer.price(),
+                    left: exhausted.left.money(),
+                })?;
         let credential = sign::pay(&offer, &inner.signer).await?;
         if offer.valid_until <= inner.clock.now() {
             return Err(BuyerError::TooSlow);
@@ -226,9 +229,8 @@ impl<S: Signer> Buyer<S> {
                 }
             };
             tracing::debug!(tried, %last, "no answer to a payment yet");
-            let spent = Duration::from_millis(
-                inner.clock.now().millis().saturating_sub(started.millis()),
-            );
+            let spent =
+                Duration::from_millis(inner.clock.now().millis().saturating_sub(started.millis()));
             match inner.patience.pause(tried, retry_after, spent) {
                 Some(pause) => inner.waiter.wait(pause).await,
                 None => return Err(unknown(payment, last, retry_after)),
@@ -286,14 +288,8 @@ fn unknown(payment: Box<Payment>, last: Trouble, retry_after: Option<Duration>) 
 
 /// Whether somebody has put a payment in already, in any place that takes one.
 fn carries_payment(headers: &HeaderMap) -> bool {
-    let in_authorization = headers.get_all(AUTHORIZATION).iter().any(|value| {
-        let elements = value.as_bytes().split(|&byte| byte == b',');
-        elements.into_iter().any(|element| {
-            let element = element.trim_ascii_start();
-            let scheme = element.split(u8::is_ascii_whitespace).next();
-            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"payment"))
-        })
-    });
+    let logins = headers.get_all(AUTHORIZATION).iter().map(AsRef::as_ref);
+    let in_authorization = !matches!(RawCredential::find(logins), Ok(None));
     in_authorization
         || [PAYMENT_SIGNATURE, X_PAYMENT, PAYMENT_AUTHORIZATION]
             .iter()

@@ -33,19 +33,19 @@ pub(crate) fn offers(
             Err(Skip::DuplicateId)
         } else {
             seen.push(challenge.id.clone());
-            offer(challenge, asked, rules, now)
+            offer(&challenge, asked, rules, now)
         };
         shelf.put(Protocol::Mpp, offer);
     }
 }
 
 fn offer(
-    challenge: Challenge,
+    challenge: &Challenge,
     asked: &HeaderMap,
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Offer, Skip> {
-    let bill = Bill::read(&challenge, &rules.tokens).map_err(|error| skip(&error, rules))?;
+    let bill = Bill::read(challenge, &rules.tokens).map_err(|error| skip(&error, rules))?;
     // The request's own login stays where it is.
     if challenge.credential_header() == AUTHORIZATION && asked.contains_key(AUTHORIZATION) {
         return Err(Skip::Header);
@@ -64,7 +64,7 @@ fn offer(
         // mpp, 4: nobody accepts a credential for a challenge without an end.
         valid_until: challenge.expires_at().ok_or(Skip::NoExpiry)?,
         described: Description {
-            decimals: decimals(&challenge)?,
+            decimals: decimals(challenge)?,
             ..Description::default()
         },
     };

@@ -80,9 +80,8 @@ impl Proof {
 
 // x402, 3.4 and 4: `payer` and `amount` may be missing; what is there must fit.
 fn x402_receipt(headers: &HeaderMap, payment: &Payment) -> Option<Result<Receipt, Contradiction>> {
-    let settled = match x402::receipt(headers)? {
-        Ok(settled) => settled,
-        Err(_) => return Some(Err(Contradiction::Unreadable)),
+    let Ok(settled) = x402::receipt(headers)? else {
+        return Some(Err(Contradiction::Unreadable));
     };
     let check = || {
         if !settled.success {

@@ -102,12 +102,7 @@ pub struct Skipped {
 
 impl Rules {
     /// Turns a bid into an offer that may be paid.
-    pub(crate) fn judge(
-        &self,
-        bid: &Bid<'_>,
-        terms: Terms,
-        now: Timestamp,
-    ) -> Result<Offer, Skip> {
+    pub(crate) fn judge(&self, bid: &Bid<'_>, terms: Terms, now: Timestamp) -> Result<Offer, Skip> {
         if !self.networks.contains(&bid.network) {
             return Err(Skip::Network);
         }

@@ -7,7 +7,8 @@ use crate::BoxFuture;
 /// Where work goes on when the request it began in is gone. Frameworks implement it on their
 /// runtime.
 pub trait Spawn: Clone + Send + Sync + Unpin + 'static {
-    /// Runs the task to its end, whatever becomes of the caller. Must not panic.
+    /// Runs the task to its end, whatever becomes of the caller. Must not panic; it is called
+    /// from destructors, also while a panic unwinds.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
@@ -50,5 +51,97 @@ impl<S: Spawn, T: Send + 'static> Drop for Detach<S, T> {
         if let Some(task) = self.task.take() {
             self.spawn.spawn(Box::pin(async move { drop(task.await) }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::{Arc, Mutex};
+    use std::task::Waker;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Spawned(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+    impl Spawn for Spawned {
+        fn spawn(&self, task: BoxFuture<'static, ()>) {
+            self.0.lock().expect("not poisoned").push(task);
+        }
+    }
+
+    fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+        Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn two_steps() -> (Arc<Mutex<u8>>, impl Future<Output = u8> + Send + 'static) {
+        let steps = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&steps);
+        let mut waited = false;
+        let task = std::future::poll_fn(move |_| {
+            *count.lock().expect("not poisoned") += 1;
+            if std::mem::replace(&mut waited, true) {
+                Poll::Ready(2)
+            } else {
+                Poll::Pending
+            }
+        });
+        (steps, task)
+    }
+
+    fn goes_on(spawned: &Spawned, steps: &Mutex<u8>) {
+        assert_eq!(*steps.lock().expect("not poisoned"), 1);
+        let mut tasks = std::mem::take(&mut *spawned.0.lock().expect("not poisoned"));
+        assert_eq!(tasks.len(), 1);
+        assert!(poll(&mut tasks[0]).is_ready());
+        assert_eq!(*steps.lock().expect("not poisoned"), 2);
+    }
+
+    #[test]
+    fn task_that_ends_in_place_is_not_spawned() {
+        let spawned = Spawned::default();
+        let (_, task) = two_steps();
+        let mut detach = Detach::new(spawned.clone(), task);
+        assert!(poll(&mut detach).is_pending());
+        assert_eq!(poll(&mut detach), Poll::Ready(2));
+        assert!(poll(&mut detach).is_pending());
+        drop(detach);
+        assert!(spawned.0.lock().expect("not poisoned").is_empty());
+    }
+
+    #[test]
+    fn dropped_task_goes_on_where_it_was() {
+        let spawned = Spawned::default();
+        let (steps, task) = two_steps();
+        let mut detach = Detach::new(spawned.clone(), task);
+        assert!(poll(&mut detach).is_pending());
+        drop(detach);
+        goes_on(&spawned, &steps);
+    }
+
+    #[test]
+    fn task_goes_on_when_something_else_panics() {
+        let spawned = Spawned::default();
+        let (steps, task) = two_steps();
+        let mut detach = Detach::new(spawned.clone(), task);
+        assert!(poll(&mut detach).is_pending());
+        let unwound = catch_unwind(AssertUnwindSafe(move || {
+            let _detach = detach;
+            panic!("something else");
+        }));
+        assert!(unwound.is_err());
+        goes_on(&spawned, &steps);
+    }
+
+    #[test]
+    fn task_that_panicked_is_not_polled_again() {
+        let spawned = Spawned::default();
+        let mut detach = Detach::new(spawned.clone(), async { panic!("the task") });
+        let unwound = catch_unwind(AssertUnwindSafe(|| poll::<()>(&mut detach)));
+        assert!(unwound.is_err());
+        assert!(poll(&mut detach).is_pending());
+        drop(detach);
+        assert!(spawned.0.lock().expect("not poisoned").is_empty());
     }
 }

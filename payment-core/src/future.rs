@@ -47,3 +47,22 @@ impl<T> std::fmt::Debug for Soon<'_, T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn soon_is_ready_once_and_never_panics() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut now = Soon::now(7);
+        assert_eq!(Pin::new(&mut now).poll(&mut context), Poll::Ready(7));
+        assert_eq!(Pin::new(&mut now).poll(&mut context), Poll::Pending);
+        let mut later = Soon::later(async { 7 });
+        assert_eq!(Pin::new(&mut later).poll(&mut context), Poll::Ready(7));
+        let mut never = Soon::<()>::later(std::future::pending());
+        assert_eq!(Pin::new(&mut never).poll(&mut context), Poll::Pending);
+    }
+}

@@ -6,8 +6,8 @@ use http::{HeaderValue, StatusCode};
 use crate::inflight::InFlight;
 use crate::job::Claimed;
 use crate::{
-    Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, ReplayGuard,
-    Reply, RequestHead, Route, SystemClock,
+    Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, Problem,
+    ReplayGuard, Reply, RequestHead, Route, SystemClock,
 };
 
 /// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
@@ -231,19 +231,36 @@ impl<G> fmt::Debug for GateBuilder<G> {
     }
 }
 
+/// One spelling an origin: lower case, no default port, nothing after the authority.
 fn canonical_origin(text: &str) -> Result<Box<str>, ConfigError> {
     let uri: http::Uri = text.parse().map_err(|_| ConfigError::Origin)?;
-    let host = uri.host().ok_or(ConfigError::Origin)?;
-    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let secure =
-        uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
-    let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('@');
-    if secure && bare {
-        Ok(text.trim_end_matches('/').into())
+    let host = uri.host().ok_or(ConfigError::Origin)?.to_ascii_lowercase();
+    let loopback = matches!(&*host, "localhost" | "127.0.0.1" | "[::1]");
+    let (scheme, default_port) = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("https") => ("https", 443),
+        Some("http") if loopback => ("http", 80),
+        _ => return Err(ConfigError::Origin),
+    };
+    let mut origin = format!("{scheme}://{host}");
+    if let Some(port) = uri.port_u16().filter(|port| *port != default_port) {
+        origin.push_str(&format!(":{port}"));
+    }
+    // Whatever the parser dropped, or reads otherwise than it stands there, is refused.
+    let bare = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
+    if bare == origin || bare == format!("{origin}:{default_port}") {
+        Ok(origin.into())
     } else {
         Err(ConfigError::Origin)
     }
 }
+
+const CREDENTIAL_TOO_LARGE: Problem = Problem::new(
+    "urn:tollgate:problem:credential-too-large",
+    "Credential Too Large",
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "credential_too_large",
+    "the payment header is larger than is read here",
+);
 
 /// The gate of one route. Frameworks call [`RouteGate::admit`] for each request.
 pub struct RouteGate<G = MemoryReplayGuard> {
@@ -279,9 +296,7 @@ impl<G: ReplayGuard> RouteGate<G> {
         let claimed = match self.priced.offering.claim(head) {
             Ok(None) => Claimed::Nothing,
             Ok(Some(claim)) if claim.credential.len() > self.priced.shared.limits.credential => {
-                return Admission::Answer(Reply::empty(
-                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                ));
+                return Admission::Answer(Reply::problem(&CREDENTIAL_TOO_LARGE));
             }
             Ok(Some(claim)) => Claimed::Something(claim),
             Err(refusal) => Claimed::Unreadable(refusal),
@@ -363,3 +378,6 @@ fn sole_value(head: &dyn RequestHead, name: &str) -> Option<Box<str>> {
     let text = std::str::from_utf8(sole.filter(|_| count == 1)?).ok()?;
     HeaderValue::from_str(text).is_ok().then(|| text.into())
 }
+
+#[cfg(test)]
+mod tests;

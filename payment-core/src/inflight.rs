@@ -33,6 +33,15 @@ impl InFlight {
     }
 }
 
+#[cfg(test)]
+impl InFlight {
+    /// Whether nothing is in work, and nothing is kept of anyone.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.total.load(Ordering::Acquire) == 0
+            && self.payers.lock().expect("not poisoned").is_empty()
+    }
+}
+
 impl Place {
     /// Counts this request for its payer too; `false` when that one has `limit` in work already.
     pub(crate) fn by(&mut self, payer: &Account, limit: usize) -> bool {
@@ -41,11 +50,11 @@ impl Place {
             .payers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let count = payers.entry(payer.clone()).or_insert(0);
-        if *count >= limit {
+        // Looked up first: a payer who is turned away leaves nothing behind.
+        if payers.get(payer).copied().unwrap_or_default() >= limit {
             return false;
         }
-        *count += 1;
+        *payers.entry(payer.clone()).or_insert(0) += 1;
         drop(payers);
         self.payer = Some(payer.clone());
         true
@@ -90,6 +99,7 @@ mod tests {
         drop(first);
         assert!(second.by(&payer, 1));
         drop(second);
+        assert!(!counts.enter(1).expect("empty again").by(&payer, 0));
         assert!(counts.payers.lock().expect("not poisoned").is_empty());
         assert_eq!(counts.total.load(Ordering::Acquire), 0);
     }

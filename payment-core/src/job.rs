@@ -250,12 +250,14 @@ async fn authorize<G: ReplayGuard, S: Spawn>(
 
 /// What a credential is good for: this request and no other.
 fn scope(ask: &Ask) -> [u8; 32] {
+    // The path as dispatched may be what a mount left of it, so the resource counts as well.
     let parts = [
         &*ask.method,
+        ask.resource_path(),
         &*ask.path,
         ask.query.as_deref().unwrap_or("\0"),
     ];
-    let mut text = Vec::with_capacity(24 + parts.iter().map(|part| part.len()).sum::<usize>());
+    let mut text = Vec::with_capacity(32 + parts.iter().map(|part| part.len()).sum::<usize>());
     for part in parts {
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
         text.extend_from_slice(part.as_bytes());
@@ -378,10 +380,8 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             }
             None => {
                 self.progress = Progress::Unreadable(receipt);
-                Err(
-                    Fault::unavailable("replay_record_unreadable", "a receipt is unreadable")
-                        .into(),
-                )
+                let cause = StoreFault::Unavailable("a stored receipt is unreadable".into());
+                Err(not_recorded(cause))
             }
         }
     }
@@ -421,6 +421,13 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
                 code: "settlement_pending",
                 cause: Box::new(fault),
             })),
+            // Nor does an answer without evidence take away what was known.
+            Err(Denied::Unknown(pending)) if pending.evidence.is_empty() => {
+                Err(Denied::Unknown(Pending {
+                    evidence,
+                    ..pending
+                }))
+            }
             answer => answer,
         };
         self.settled(answer).await
@@ -436,14 +443,15 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             return Err(lost());
         };
         let stage = Stage::Paid(receipt.to_bytes());
-        if let Err(error) = core.advance(stage).await {
-            // The record says "settling": the same credential finds the settlement again.
-            tracing::error!(error = %error, reference = %receipt.reference, "a settlement is not recorded");
-            self.core = None;
-            return Err(not_recorded(error));
-        }
+        let reference = receipt.reference.clone();
         self.progress = Progress::Settled(receipt);
-        Ok(())
+        let Err(error) = core.advance(stage).await else {
+            return Ok(());
+        };
+        // The record says "settling": the same credential finds the settlement again. The permit
+        // is dropped with the receipt, which tries once more to record it and to end the hold.
+        tracing::error!(error = %error, reference = %reference, "a settlement is not recorded");
+        Err(not_recorded(error))
     }
 
     /// A definite no: nothing has moved and nothing will.
@@ -462,12 +470,16 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         Denied::Unknown(pending)
     }
 
-    /// The response is about to leave: the credential is used up.
+    /// The response is about to leave: the credential is used up. A request that goes away before
+    /// this is known to be stored was not served: its permit is dropped, which takes the step back
+    /// if it was stored, and the credential stays good.
     async fn deliver(mut self) -> Result<(), Denied> {
-        let Some(core) = self.core.take() else {
+        let Some(core) = self.core.as_ref() else {
             return Err(lost());
         };
-        core.advance(Stage::Spent).await.map_err(not_recorded)
+        core.advance(Stage::Spent).await.map_err(not_recorded)?;
+        self.core = None;
+        Ok(())
     }
 }
 

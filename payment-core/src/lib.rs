@@ -40,7 +40,7 @@ mod units;
 pub use account::{Account, Asset};
 pub use ask::Ask;
 pub use cache::{merge_private, merge_vary};
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use denied::{Denied, Fault, Pending, Refusal};

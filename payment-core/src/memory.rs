@@ -29,6 +29,8 @@ struct Inner {
     /// When a record may be forgotten; only those that may be are here.
     forget: BTreeSet<(Timestamp, ReplayKey)>,
     tokens: u64,
+    /// The latest moment seen: time that runs backwards revives nothing.
+    latest: Timestamp,
 }
 
 struct Record {
@@ -43,13 +45,16 @@ struct Record {
 struct Holder {
     token: u64,
     until: Timestamp,
+    /// Whether `until` leaves the settlement a whole lease, and not what the handler left of it.
+    settlement_covered: bool,
 }
 
 enum Step {
     Reserved,
     Settling(Bytes),
     Paid(Bytes),
-    Spent,
+    /// By the holder of this token, who may find that nothing was delivered after all.
+    Spent(u64),
 }
 
 impl MemoryReplayGuard {
@@ -82,86 +87,33 @@ impl MemoryReplayGuard {
 
     fn take(&self, wish: &Reservation<'_>) -> Result<Reserve, StoreFault> {
         let mut inner = self.lock();
-        inner.purge(wish.now);
-        let Some((&primary, others)) = wish.keys.split_first() else {
+        inner.latest = inner.latest.max(wish.now);
+        let now = inner.latest;
+        inner.purge(now);
+        let Some(&primary) = wish.keys.first() else {
             return Err(StoreFault::Unavailable("a reservation without keys".into()));
         };
-        // A record that holds any of the keys holds the credential.
+        // A record that holds any of the keys holds the credential, unless it is free again.
         let mut found = None;
-        for key in wish.keys {
-            if let Some(at) = inner.find(key) {
-                if found.is_some_and(|other| other != at) {
-                    return Ok(Reserve::Spent);
-                }
-                found = Some(at);
+        for at in wish.keys.iter().filter_map(|key| inner.find(key)) {
+            if inner
+                .records
+                .get(&at)
+                .is_none_or(|record| record.is_free(now))
+            {
+                continue;
             }
-        }
-        inner.tokens += 1;
-        let token = inner.tokens;
-        let holder = Holder {
-            token,
-            until: wish.now.plus(wish.lease),
-        };
-        let Some(at) = found else {
-            if inner.records.len() + inner.aliases.len() + wish.keys.len() > self.capacity {
-                return Err(StoreFault::Full);
-            }
-            let forget_at = Some(holder.until);
-            for other in others {
-                inner.aliases.insert(*other, primary);
-            }
-            let record = Record {
-                scope: wish.scope,
-                aliases: others.into(),
-                keep_until: wish.keep_until.plus(self.skew),
-                forget_at,
-                holder: Some(holder),
-                step: Step::Reserved,
-            };
-            inner.forget.extend(forget_at.map(|at| (at, primary)));
-            inner.records.insert(primary, record);
-            return Ok(Reserve::Held(
-                Ticket {
-                    key: primary,
-                    token,
-                },
-                Resume::Fresh,
-            ));
-        };
-        let Some(record) = inner.records.get_mut(&at) else {
-            return Err(StoreFault::Unavailable("a key without its record".into()));
-        };
-        if matches!(record.step, Step::Spent) {
-            return Ok(Reserve::Spent);
-        }
-        if record
-            .holder
-            .as_ref()
-            .is_some_and(|holder| holder.until > wish.now)
-        {
-            return Ok(Reserve::InFlight);
-        }
-        let resume = match &record.step {
-            Step::Spent => return Ok(Reserve::Spent),
-            // What was paid for one request does not buy another.
-            Step::Settling(_) | Step::Paid(_) if record.scope != wish.scope => {
+            if found.is_some_and(|other| other != at) {
                 return Ok(Reserve::Spent);
             }
-            Step::Reserved => {
-                record.scope = wish.scope;
-                Resume::Fresh
-            }
-            Step::Settling(evidence) => Resume::Unsettled(evidence.clone()),
-            Step::Paid(receipt) => Resume::Paid(receipt.clone()),
-        };
-        if matches!(record.step, Step::Reserved) {
-            let until = holder.until;
-            record.holder = Some(holder);
-            inner.forget_later(at, Some(until));
-        } else {
-            record.holder = Some(holder);
+            found = Some(at);
         }
-        Ok(Reserve::Held(Ticket { key: at, token }, resume))
+        match found {
+            Some(at) => inner.resume(at, wish, self.skew),
+            // Its record may have been there and been forgotten since.
+            None if wish.keep_until.plus(self.skew) < now => Ok(Reserve::Spent),
+            None => inner.insert(primary, wish, self.skew, self.capacity),
+        }
     }
 }
 
@@ -169,6 +121,17 @@ impl Default for MemoryReplayGuard {
     /// Room for 100,000 credentials.
     fn default() -> Self {
         Self::with_capacity(100_000)
+    }
+}
+
+impl Record {
+    /// Nothing was done with it, and whoever held it has had its time.
+    fn is_free(&self, now: Timestamp) -> bool {
+        let held = self
+            .holder
+            .as_ref()
+            .is_some_and(|holder| holder.until > now);
+        matches!(self.step, Step::Reserved) && !held
     }
 }
 
@@ -180,6 +143,112 @@ impl Inner {
         self.aliases.get(key).copied()
     }
 
+    /// Makes the record of a credential that has none. What is left under its keys is free, and
+    /// goes: a record holds the keys, the scope and the validity of one credential only.
+    fn insert(
+        &mut self,
+        primary: ReplayKey,
+        wish: &Reservation<'_>,
+        skew: Duration,
+        capacity: usize,
+    ) -> Result<Reserve, StoreFault> {
+        for key in wish.keys {
+            if let Some(at) = self.find(key) {
+                self.remove(&at);
+            }
+        }
+        if self.records.len() + self.aliases.len() + wish.keys.len() > capacity {
+            return Err(StoreFault::Full);
+        }
+        let holder = self.holder(wish, false);
+        let (token, until) = (holder.token, holder.until);
+        let aliases: Box<[_]> = wish
+            .keys
+            .iter()
+            .copied()
+            .filter(|key| *key != primary)
+            .collect();
+        for alias in &aliases {
+            self.aliases.insert(*alias, primary);
+        }
+        let record = Record {
+            scope: wish.scope,
+            aliases,
+            keep_until: wish.keep_until.plus(skew),
+            forget_at: Some(until),
+            holder: Some(holder),
+            step: Step::Reserved,
+        };
+        self.forget.insert((until, primary));
+        self.records.insert(primary, record);
+        Ok(Reserve::Held(
+            Ticket {
+                key: primary,
+                token,
+            },
+            Resume::Fresh,
+        ))
+    }
+
+    /// Follows up a record that is not free.
+    fn resume(
+        &mut self,
+        at: ReplayKey,
+        wish: &Reservation<'_>,
+        skew: Duration,
+    ) -> Result<Reserve, StoreFault> {
+        let now = self.latest;
+        let all_ours = wish.keys.iter().all(|key| self.find(key) == Some(at));
+        let next = self.holder(wish, true);
+        let Some(record) = self.records.get_mut(&at) else {
+            return Err(StoreFault::Unavailable("a key without its record".into()));
+        };
+        if let Some(holder) = record.holder.as_mut() {
+            if holder.until > now {
+                return Ok(Reserve::InFlight);
+            }
+            // A slow handler may have used up the lease before the settlement began. Looking for
+            // a settlement that is still being sent could find nothing and set the credential
+            // free, so the settlement gets a lease of its own, from the first one to ask.
+            if matches!(record.step, Step::Settling(_)) && !holder.settlement_covered {
+                holder.until = next.until;
+                holder.settlement_covered = true;
+                return Ok(Reserve::InFlight);
+            }
+        }
+        let same_keys = all_ours
+            && std::iter::once(&at)
+                .chain(&record.aliases)
+                .all(|key| wish.keys.contains(key));
+        let resume = match &record.step {
+            // What was paid for one request does not buy another, and what one credential moved
+            // is not followed up by another that shares a key with it.
+            Step::Settling(_) | Step::Paid(_) if record.scope != wish.scope || !same_keys => {
+                return Ok(Reserve::Spent);
+            }
+            Step::Settling(evidence) => Resume::Unsettled(evidence.clone()),
+            Step::Paid(receipt) => Resume::Paid(receipt.clone()),
+            Step::Spent(_) => return Ok(Reserve::Spent),
+            Step::Reserved => return Ok(Reserve::InFlight),
+        };
+        let ticket = Ticket {
+            key: at,
+            token: next.token,
+        };
+        record.keep_until = record.keep_until.max(wish.keep_until.plus(skew));
+        record.holder = Some(next);
+        Ok(Reserve::Held(ticket, resume))
+    }
+
+    fn holder(&mut self, wish: &Reservation<'_>, settlement_covered: bool) -> Holder {
+        self.tokens += 1;
+        Holder {
+            token: self.tokens,
+            until: self.latest.plus(wish.lease),
+            settlement_covered,
+        }
+    }
+
     fn held(&mut self, ticket: &Ticket) -> Option<&mut Record> {
         let record = self.records.get_mut(&ticket.key)?;
         let ours = record
@@ -187,6 +256,16 @@ impl Inner {
             .as_ref()
             .is_some_and(|holder| holder.token == ticket.token);
         ours.then_some(record)
+    }
+
+    /// The record that this ticket holds, or has spent without delivering after all.
+    fn held_or_spent(&mut self, ticket: &Ticket) -> Option<&mut Record> {
+        let record = self.records.get_mut(&ticket.key)?;
+        let token = match record.step {
+            Step::Spent(token) => token,
+            _ => record.holder.as_ref()?.token,
+        };
+        (token == ticket.token).then_some(record)
     }
 
     fn forget_later(&mut self, key: ReplayKey, at: Option<Timestamp>) {
@@ -212,7 +291,7 @@ impl Inner {
         }
     }
 
-    /// Forgets a few of those that may be forgotten; each reservation pays for two others.
+    /// Forgets a few of those that may be forgotten: more than a reservation adds.
     fn purge(&mut self, now: Timestamp) {
         for _ in 0..8 {
             match self.forget.first() {
@@ -232,7 +311,7 @@ impl ReplayGuard for MemoryReplayGuard {
             .filter_map(|key| inner.records.get(&inner.find(key)?))
         {
             match record.step {
-                Step::Spent => return Ok(Standing::Spent),
+                Step::Spent(_) => return Ok(Standing::Spent),
                 Step::Settling(_) | Step::Paid(_) => standing = Standing::Started,
                 Step::Reserved => {}
             }
@@ -246,7 +325,11 @@ impl ReplayGuard for MemoryReplayGuard {
 
     async fn advance(&self, ticket: &Ticket, stage: Stage) -> Result<(), StoreFault> {
         let mut inner = self.lock();
-        let Some(record) = inner.held(ticket) else {
+        let record = match &stage {
+            Stage::Undelivered(_) => inner.held_or_spent(ticket),
+            _ => inner.held(ticket),
+        };
+        let Some(record) = record else {
             return Err(StoreFault::Lost);
         };
         let keep_until = record.keep_until;
@@ -263,7 +346,7 @@ impl ReplayGuard for MemoryReplayGuard {
                 record.holder = None;
             }
             Stage::Spent => {
-                record.step = Step::Spent;
+                record.step = Step::Spent(ticket.token);
                 record.holder = None;
                 forget_at = Some(keep_until);
             }

@@ -139,13 +139,16 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The settlement is about to be sent. From here on no lease sets the credential free.
+    /// The settlement is about to be sent. From here on no lease sets the credential free, and
+    /// nobody else follows it up before a whole lease has passed.
     Settling,
     /// The outcome of the settlement is not known. The hold is given up; a retry reconciles.
     Unknown(Bytes),
     /// The money has moved; the response has not left yet.
     Paid(Bytes),
     /// The money has moved and nothing was delivered. The hold is given up; a retry is served.
+    /// Also takes `Spent` back, for the ticket that recorded it and for no other: a delivery that
+    /// was stored and then could not leave.
     Undelivered(Bytes),
     /// Settled and delivered.
     Spent,
@@ -182,7 +185,8 @@ pub trait ReplayGuard: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Standing, StoreFault>> + Send;
 
-    /// Takes all the keys or none.
+    /// Takes all the keys or none. A settlement that has begun is handed only to the same keys
+    /// and the same scope; a credential so old that its record may be forgotten is spent.
     ///
     /// # Errors
     ///

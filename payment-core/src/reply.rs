@@ -90,3 +90,74 @@ impl Reply {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(detail: &'static str) -> Problem {
+        let status = StatusCode::PAYMENT_REQUIRED;
+        Problem::new("urn:a", "A \"title\"", status, "code", detail)
+    }
+
+    fn challenge(name: &'static str, members: &'static str) -> Challenge {
+        let value = HeaderValue::from_static(name);
+        Challenge::new(
+            vec![(http::header::WWW_AUTHENTICATE, value)],
+            members.into(),
+        )
+    }
+
+    #[test]
+    fn body_is_one_object_whatever_the_challenges_add() {
+        let (a, b) = (
+            challenge("a", "\"a\":[1,2]"),
+            challenge("b", "\"b\":{},\"c\":\"}\""),
+        );
+        let none = challenge("none", "");
+        for (challenges, members) in [
+            (vec![], vec![]),
+            (vec![none.clone()], vec![]),
+            (vec![a.clone()], vec!["a"]),
+            (vec![none, a.clone(), b.clone()], vec!["a", "b", "c"]),
+            (vec![b, a], vec!["b", "c", "a"]),
+        ] {
+            for detail in ["", "ends in }"] {
+                let reply = Reply::challenged(&problem(detail), &challenges);
+                let body: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_slice(&reply.body).expect("one JSON object");
+                let fixed = if detail.is_empty() { 4 } else { 5 };
+                assert_eq!(body.len(), fixed + members.len(), "{body:?}");
+                assert!(members.iter().all(|member| body.contains_key(*member)));
+                assert_eq!(
+                    (&body["status"], &body["code"]),
+                    (&402.into(), &"code".into())
+                );
+                // Each challenge on a line of its own.
+                let lines = reply
+                    .headers
+                    .get_all(http::header::WWW_AUTHENTICATE)
+                    .iter()
+                    .count();
+                assert_eq!(lines, challenges.len());
+            }
+        }
+    }
+
+    #[test]
+    fn no_cache_keeps_a_refusal() {
+        for reply in [Reply::problem(&problem("")), Reply::preflight()] {
+            assert_eq!(reply.headers[CACHE_CONTROL], "no-store");
+        }
+        assert_eq!(Reply::problem(&problem("")).headers[VARY], VARY_ON);
+    }
+
+    #[test]
+    fn wait_is_at_least_a_second() {
+        for (millis, seconds) in [(0, "1"), (999, "1"), (2000, "2")] {
+            let wait = std::time::Duration::from_millis(millis);
+            let reply = Reply::problem(&problem("")).retry_after(wait);
+            assert_eq!(reply.headers[RETRY_AFTER], seconds);
+        }
+    }
+}

@@ -247,6 +247,13 @@ fn constants_of_the_drafts() {
     let file = load("mpp_core.json");
     let constants = &file["evm"]["constants"];
     assert_eq!(permit2::PERMIT2, address(constants, "permit2_canonical"));
+    let case = &cases(&file, "/evm/charge_authorization")[0]["payload"];
+    let authorization: Authorization = serde_json::from_value(case.clone()).unwrap();
+    let signature = EvmSignature::from_hex(text(case, "signature")).unwrap();
+    let call = authorization.calldata(&signature);
+    let selector = text(constants, "selector.transferWithAuthorization(v,r,s)");
+    assert_eq!(alloy_primitives::hex::encode_prefixed(&call[..4]), selector);
+    assert_eq!(call.len(), 4 + 9 * 32);
 }
 
 #[test]

@@ -1,1 +1,52 @@
 //! x402 for axum in one dependency.
+//!
+//! A seller says who settles, what is taken and where it goes, and prices routes:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, routing::get};
+//! use x402_axum::{
+//!     ExactEvm, Gate, GateExt, HttpFacilitator, HttpOptions, Paid, Token, X402, address, usd,
+//! };
+//!
+//! let facilitator = HttpFacilitator::new("https://facilitator.example", HttpOptions::default())?;
+//! let usdc = Token::default_on(84532).ok_or("a chain without a default token")?;
+//! let seller = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
+//! let gate = Gate::builder(X402::new(facilitator).accept(ExactEvm::new(usdc, seller)))
+//!     .origin("https://api.example.com")
+//!     .build()?;
+//!
+//! let app: Router = Router::new()
+//!     .route("/weather", get(weather).layer(gate.priced(usd!("0.01"))?))
+//!     .route("/health", get(|| async { "well" }));
+//!
+//! async fn weather(Paid(paid): Paid) -> String {
+//!     format!("sunny, for {} units", paid.amount())
+//! }
+//! # drop(app);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - By default the handler runs, its response is held, the payment settles, the response leaves:
+//!   a handler that fails costs the buyer nothing. Routes that stream or upgrade settle first:
+//!   `Route::priced(usd!("0.01")).timing(Timing::BeforeServing)`.
+//! - Set the origin: with it, a payment for another URL is told apart by more than its path.
+//! - Used payments are remembered in memory. Several processes need a
+//!   [`ReplayGuard`] that they share.
+//! - A layer prices the methods that stood on the route before it: add all handlers, then the
+//!   layer.
+//!
+//! Everything here stands in the crates it comes from too; those who also take MPP use
+//! `payment-router` and `payment-tower` directly.
+
+pub use alloy_primitives::{Address, address};
+pub use payment_core::{
+    Account, Asset, ConfigError, Gate, GateBuilder, Limits, MemoryReplayGuard, Money, MoneyError,
+    Network, Price, ReplayGuard, Route, Timing, Units, usd,
+};
+pub use payment_evm::Token;
+pub use payment_tower::axum::{NotPriced, Paid};
+pub use payment_tower::{GateExt, PaymentBody, PaymentLayer, PaymentService};
+pub use x402_core::{Facilitator, HttpFacilitator, HttpOptions, Scheme, Unsupported, X402};
+pub use x402_evm::ExactEvm;

@@ -18,7 +18,9 @@ fn credentials_are_read_as_recommended() {
     let file = vectors::load("mpp_core.json");
     let mut tally = vectors::Tally::new("authorization_parse");
     for case in vectors::cases(&file, "/authorization_parse") {
-        let header = case["header"].as_str().map_or_else(|| long_header(case), ToOwned::to_owned);
+        let header = case["header"]
+            .as_str()
+            .map_or_else(|| long_header(case), ToOwned::to_owned);
         let found = read(&header);
         match vectors::text(case, "recommended") {
             "accept" => {
@@ -95,10 +97,14 @@ fn every_spelling_of_a_credential_reads_the_same_and_reads_back() {
             .unwrap()
             .unwrap();
         assert_eq!(credential, exchange["credential"]);
-    let session = &file["evm"]["session_exchange"]["credentials"];
-    for credential in session.as_object().unwrap().values() {
-        assert!(read(vectors::text(credential, "authorization")).unwrap().is_some());
-    }
+        let session = &file["evm"]["session_exchange"]["credentials"];
+        for credential in session.as_object().unwrap().values() {
+            assert!(
+                read(vectors::text(credential, "authorization"))
+                    .unwrap()
+                    .is_some()
+            );
+        }
     }
     assert_eq!(tally.count(), 2);
 }

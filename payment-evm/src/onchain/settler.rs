@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use alloy_provider::{Provider, RootProvider};
 use alloy_rpc_client::RpcClient;
 use alloy_rpc_types_eth::TransactionRequest;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::rejection::Broadcast;
 use super::rpc::Rpc;
@@ -225,23 +226,28 @@ impl Settler {
             },
             Err(Broadcast::Unclear(fault)) => fault,
         };
-        tracing::warn!(%hash, %fault, "no clear answer to a broadcast");
+        tracing::warn!(%hash, fault = &fault as &dyn Error, "no clear answer to a broadcast");
         Err(SendFault::Unknown { hash })
     }
 
-    /// Waits for the receipt. What the node fails to say meanwhile is asked again.
+    /// Waits until it is mined, for as long as the options say.
     async fn follow_up(&self, hash: B256) -> Result<Mined, SendFault> {
-        let deadline = Instant::now() + self.0.options.mined_within;
+        match timeout(self.0.options.mined_within, self.receipt(hash)).await {
+            Ok(mined) if mined.success => Ok(mined),
+            Ok(_) => Err(SendFault::Reverted { hash }),
+            Err(_) => Err(SendFault::Unknown { hash }),
+        }
+    }
+
+    /// Asks for the receipt until it is there. What the node fails to say is asked again.
+    async fn receipt(&self, hash: B256) -> Mined {
         loop {
-            match timeout_at(deadline, self.mined(hash)).await {
-                Ok(Ok(Some(mined))) if mined.success => return Ok(mined),
-                Ok(Ok(Some(_))) => return Err(SendFault::Reverted { hash }),
-                Ok(Ok(None)) => {}
-                Ok(Err(fault)) => tracing::debug!(%hash, %fault, "no answer about a receipt"),
-                Err(_) => return Err(SendFault::Unknown { hash }),
-            }
-            if Instant::now() + self.0.options.poll_every >= deadline {
-                return Err(SendFault::Unknown { hash });
+            match self.mined(hash).await {
+                Ok(Some(mined)) => return mined,
+                Ok(None) => {}
+                Err(fault) => {
+                    tracing::debug!(%hash, fault = &fault as &dyn Error, "no answer about a receipt");
+                }
             }
             sleep(self.0.options.poll_every).await;
         }

@@ -1,6 +1,8 @@
 //! A shop with a payment method that needs no chain: its proof is a word.
 
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used)]
+
+pub(crate) mod visit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +17,23 @@ use payment_core::{
 };
 use serde_json::{Map, Value, json};
 
-pub const NOW: Timestamp = Timestamp::from_seconds(1_768_478_400);
-pub const REALM: &str = "api.example.com";
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_768_478_400);
+pub(crate) const REALM: &str = "api.example.com";
 
 /// Takes `{"proof":"good"}`. `{"proof":"bad"}` fails the check, anything else is unreadable.
 /// `{"proof":"lost"}` settles with an unknown outcome.
 #[derive(Clone)]
-pub struct Word {
-    pub method: &'static str,
-    pub intent: &'static str,
-    pub payee: &'static str,
+pub(crate) struct Word {
+    pub(crate) method: &'static str,
+    pub(crate) intent: &'static str,
+    pub(crate) payee: &'static str,
 }
 
-pub const WORD: Word = Word { method: "word", intent: "charge", payee: "alice" };
+pub(crate) const WORD: Word = Word {
+    method: "word",
+    intent: "charge",
+    payee: "alice",
+};
 
 impl Method for Word {
     fn method(&self) -> &str {
@@ -44,7 +50,10 @@ impl Method for Word {
             return Err(ConfigError::NoAsset);
         }
         let request = json!({ "recipient": self.payee, "amount": amount, "currency": "USD" });
-        Ok(Box::new(WordTerms { request: request.as_object().unwrap().clone(), amount }))
+        Ok(Box::new(WordTerms {
+            request: request.as_object().unwrap().clone(),
+            amount,
+        }))
     }
 }
 
@@ -156,36 +165,40 @@ impl MethodPayment for WordPayment {
     }
 }
 
-pub fn key(byte: u8) -> Secret {
+pub(crate) fn key(byte: u8) -> Secret {
     Secret::new([byte; 32])
 }
 
-pub fn builder() -> MppBuilder {
+pub(crate) fn builder() -> MppBuilder {
     Mpp::builder(REALM, key(1)).method(WORD)
 }
 
-pub fn route(cents: &str) -> Route {
+pub(crate) fn route(cents: &str) -> Route {
     Route::priced(cents.parse().unwrap())
 }
 
 /// A route of a shop, and the words to speak with it.
-pub struct Counter(pub Box<dyn Offering>);
+pub(crate) struct Counter(pub(crate) Box<dyn Offering>);
 
 impl Counter {
-    pub fn of(builder: MppBuilder, route: &Route) -> Self {
+    pub(crate) fn of(builder: MppBuilder, route: &Route) -> Self {
         Self(builder.build().unwrap().offer(route).unwrap().unwrap())
     }
 
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::of(builder(), &route("0.01"))
     }
 
     /// What a 402 says.
-    pub async fn challenges(&self, ask: &payment_core::Ask) -> Vec<Challenge> {
+    pub(crate) async fn challenges(&self, ask: &payment_core::Ask) -> Vec<Challenge> {
         let challenge = self.0.challenge(ask, None).await.unwrap();
         assert!(challenge.members.is_empty());
         let lines = challenge.headers.iter();
-        assert!(lines.clone().all(|(name, _)| name == http::header::WWW_AUTHENTICATE));
+        assert!(
+            lines
+                .clone()
+                .all(|(name, _)| name == http::header::WWW_AUTHENTICATE)
+        );
         let read: Vec<_> = lines
             .map(|(_, value)| Challenge::parse(value.to_str().unwrap()).unwrap())
             .collect();
@@ -193,18 +206,20 @@ impl Counter {
         read
     }
 
-    pub async fn challenge(&self, ask: &payment_core::Ask) -> Challenge {
+    pub(crate) async fn challenge(&self, ask: &payment_core::Ask) -> Challenge {
         self.challenges(ask).await.remove(0)
     }
 
     /// Recognises a credential in a header of a request and binds it.
-    pub fn pay(
+    pub(crate) fn pay(
         &self,
         ask: &payment_core::Ask,
         header: &str,
         value: &[u8],
     ) -> Result<Box<dyn Payment>, Refusal> {
-        let claim = self.claim(header, &[value])?.expect("a credential is recognised");
+        let claim = self
+            .claim(header, &[value])?
+            .expect("a credential is recognised");
         match self.0.bind(ask, claim) {
             Ok(payment) => Ok(payment),
             Err(Denied::Refused(refusal)) => Err(refusal),
@@ -212,7 +227,7 @@ impl Counter {
         }
     }
 
-    pub fn claim(&self, header: &str, values: &[&[u8]]) -> Result<Option<Claim>, Refusal> {
+    pub(crate) fn claim(&self, header: &str, values: &[&[u8]]) -> Result<Option<Claim>, Refusal> {
         let mut request = http::Request::builder().uri("/weather");
         for value in values {
             request = request.header(header, *value);
@@ -221,40 +236,46 @@ impl Counter {
     }
 
     /// Pays a challenge with a good word, on this route.
-    pub fn take(
+    pub(crate) fn take(
         &self,
         ask: &payment_core::Ask,
         challenge: &Challenge,
     ) -> Result<Box<dyn Payment>, Refusal> {
-        self.take_with(ask, challenge, json!({ "proof": "good" }))
+        self.take_with(ask, challenge, &json!({ "proof": "good" }))
     }
 
-    pub fn take_with(
+    pub(crate) fn take_with(
         &self,
         ask: &payment_core::Ask,
         challenge: &Challenge,
-        payload: Value,
+        payload: &Value,
     ) -> Result<Box<dyn Payment>, Refusal> {
-        let value = buyer::answer(challenge, Some("bob"), &payload).unwrap();
-        self.pay(ask, challenge.credential_header().as_str(), value.as_bytes())
+        let value = buyer::answer(challenge, Some("bob"), payload).unwrap();
+        self.pay(
+            ask,
+            challenge.credential_header().as_str(),
+            value.as_bytes(),
+        )
     }
 }
 
 /// The type of a refusal without its base.
-pub fn kind<T>(result: Result<T, Refusal>) -> (String, u16) {
-    let refusal = match result {
-        Ok(_) => return ("ok".to_owned(), 200),
-        Err(refusal) => refusal,
+pub(crate) fn kind<T>(result: Result<T, Refusal>) -> (String, u16) {
+    let Err(refusal) = result else {
+        return ("ok".to_owned(), 200);
     };
     let problem = refusal.problem();
-    let kind = problem.kind.strip_prefix("https://paymentauth.org/problems/").unwrap();
+    let kind = problem
+        .kind
+        .strip_prefix("https://paymentauth.org/problems/")
+        .unwrap();
     (kind.to_owned(), problem.status.as_u16())
 }
 
-pub fn is(kind: &str, status: u16) -> (String, u16) {
+pub(crate) fn is(kind: &str, status: u16) -> (String, u16) {
     (kind.to_owned(), status)
 }
 
-pub const fn minutes(count: u64) -> Duration {
+pub(crate) const fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }

@@ -1,0 +1,311 @@
+//! Charges settled on chain with the seller's own key.
+
+mod evidence;
+mod moved;
+
+use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::{SolCall, sol};
+use mpp_core::refuse;
+use payment_core::{Denied, Fault, Refusal, Units};
+use payment_evm::permit2::{ChargePermit, TransferDetails};
+use payment_evm::{Authorization, CallFault, ChainFault, Mined, SendFault, Settler, SignedPermit};
+
+use self::evidence::Evidence;
+use self::moved::{check_hash, check_moved};
+use crate::{ChargeBackend, CheckedCharge, CredentialType, Proof};
+
+sol! {
+    function nonceBitmap(address owner, uint256 word) external view returns (uint256);
+}
+
+/// Settles charges with the seller's own key over JSON-RPC. Takes every type of credential on
+/// the chain of its [`Settler`].
+///
+/// - A revert is a definite no, and so is a transaction that no node has taken.
+/// - No receipt is no answer: the hash is kept as evidence and looked up again.
+/// - A signature that was used by a transaction we don't know may have paid us; it is never
+///   taken for a no.
+#[derive(Clone, Debug)]
+pub struct OnchainCharge {
+    settler: Settler,
+}
+
+impl OnchainCharge {
+    /// Settles through this account.
+    #[must_use]
+    pub const fn new(settler: Settler) -> Self {
+        Self { settler }
+    }
+
+    async fn has_balance(&self, charge: &CheckedCharge) -> Result<(), Denied> {
+        let token = charge.due().token.address;
+        let balance = self.settler.balance_of(token, charge.payer()).await;
+        // A token that has no balances is our mistake, not the buyer's.
+        let balance = balance.map_err(|fault| Fault::unavailable("chain_unavailable", fault))?;
+        if Units::new(balance) < charge.due().amount {
+            return Err(refuse::payment_insufficient("the payer's balance is too low").into());
+        }
+        Ok(())
+    }
+
+    /// Whether the nonce of a signature is used up on chain, whoever has used it.
+    async fn is_used(&self, charge: &CheckedCharge) -> Result<bool, CallFault> {
+        let due = charge.due();
+        match charge.proof() {
+            Proof::Authorization {
+                authorization: Authorization { from, nonce, .. },
+                ..
+            } => {
+                self.settler
+                    .authorization_used(due.token.address, *from, *nonce)
+                    .await
+            }
+            Proof::Permit2 { permit, .. } => {
+                self.permit_used(due.permit2, charge.payer(), permit).await
+            }
+            Proof::Transaction { .. } | Proof::Hash { .. } => Ok(false),
+        }
+    }
+
+    async fn permit_used(
+        &self,
+        permit2: Address,
+        owner: Address,
+        permit: &ChargePermit,
+    ) -> Result<bool, CallFault> {
+        let call = nonceBitmapCall {
+            owner,
+            word: permit.nonce >> 8,
+        };
+        let answer = self
+            .settler
+            .simulate(permit2, call.abi_encode().into())
+            .await?;
+        let bitmap = nonceBitmapCall::abi_decode_returns_validate(&answer);
+        let bitmap: U256 = bitmap.map_err(|_| CallFault::Reverted(answer))?;
+        Ok(bitmap.bit(usize::from(permit.nonce.byte(0))))
+    }
+
+    /// Sends what a signature allows.
+    async fn send(&self, charge: &CheckedCharge) -> Result<Mined, SendFault> {
+        let due = charge.due();
+        match charge.proof() {
+            Proof::Authorization {
+                authorization,
+                signature,
+            } => {
+                let token = due.token.address;
+                self.settler
+                    .transfer_with_authorization(token, authorization, signature)
+                    .await
+            }
+            Proof::Permit2 {
+                permit,
+                spelling,
+                signature,
+            } => {
+                let (owner, spelling) = (charge.payer(), *spelling);
+                let transfers = &transfers(charge);
+                let permit = SignedPermit {
+                    permit,
+                    spelling,
+                    owner,
+                    transfers,
+                    signature,
+                };
+                self.settler
+                    .permit_witness_transfer(due.permit2, &permit)
+                    .await
+            }
+            Proof::Transaction { raw, .. } => self.settler.broadcast_raw(raw).await,
+            Proof::Hash { hash, .. } => Err(SendFault::Unknown { hash: *hash }),
+        }
+    }
+
+    async fn simulate(&self, charge: &CheckedCharge) -> Result<(), CallFault> {
+        let due = charge.due();
+        match charge.proof() {
+            Proof::Authorization {
+                authorization,
+                signature,
+            } => {
+                let (settler, token) = (&self.settler, due.token.address);
+                settler
+                    .simulate_transfer_with_authorization(token, authorization, signature)
+                    .await
+            }
+            Proof::Permit2 {
+                permit,
+                spelling,
+                signature,
+            } => {
+                let (owner, spelling) = (charge.payer(), *spelling);
+                let transfers = &transfers(charge);
+                let permit = SignedPermit {
+                    permit,
+                    spelling,
+                    owner,
+                    transfers,
+                    signature,
+                };
+                self.settler
+                    .simulate_permit_witness_transfer(due.permit2, &permit)
+                    .await
+            }
+            Proof::Transaction { .. } | Proof::Hash { .. } => Ok(()),
+        }
+    }
+
+    /// Moves the money of a signature or a raw transaction.
+    async fn move_money(&self, charge: &CheckedCharge) -> Result<B256, Denied> {
+        match self.send(charge).await {
+            Ok(mined) => check_moved(&mined, charge),
+            Err(SendFault::NotSent(fault)) => Err(not_sent(fault)),
+            Err(SendFault::Reverted { hash }) => Err(self.reverted(hash, charge).await),
+            Err(fault @ SendFault::Unknown { hash }) => Err(Evidence::of(hash).unknown(fault)),
+            Err(fault) => Err(Evidence::none().unknown(fault)),
+        }
+    }
+
+    /// Our transaction was mined and failed. Somebody may have sent the same signature before
+    /// us; the buyer has paid then, and must not be told to pay again.
+    async fn reverted(&self, hash: B256, charge: &CheckedCharge) -> Denied {
+        match self.is_used(charge).await {
+            Ok(false) => failed_on_chain().into(),
+            Ok(true) => Evidence::of(hash).unknown(UsedElsewhere),
+            Err(fault) => Evidence::of(hash).unknown(fault),
+        }
+    }
+
+    /// What became of a transaction that we or the buyer have sent.
+    async fn look_up(&self, hash: B256, charge: &CheckedCharge) -> Result<Option<B256>, Denied> {
+        match self.settler.mined(hash).await {
+            Ok(None) => Ok(None),
+            Ok(Some(mined)) if mined.success => check_moved(&mined, charge).map(Some),
+            Ok(Some(_)) => Err(self.reverted(hash, charge).await),
+            Err(fault) => Err(Evidence::of(hash).unknown(fault)),
+        }
+    }
+
+    /// For a hash there is nothing to send: the transfer is there, or it is not.
+    async fn verify_hash(&self, charge: &CheckedCharge, hash: B256) -> Result<B256, Denied> {
+        let unavailable = |fault: ChainFault| Fault::unavailable("chain_unavailable", fault);
+        let mined = self.settler.mined(hash).await.map_err(unavailable)?;
+        let Some(mined) = mined else {
+            // The buyer has perhaps paid already, so it is not told to pay again.
+            return Err(Fault::unavailable("transfer_not_mined", "no receipt yet").into());
+        };
+        let mined_at = self
+            .settler
+            .block_time(mined.block_number)
+            .await
+            .map_err(unavailable)?;
+        check_hash(&mined, mined_at, charge)
+    }
+}
+
+impl ChargeBackend for OnchainCharge {
+    fn takes(&self, chain_id: u64, _: CredentialType) -> bool {
+        chain_id == self.settler.chain_id()
+    }
+
+    fn sender(&self) -> Option<Address> {
+        Some(self.settler.address())
+    }
+
+    async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
+        match charge.proof() {
+            Proof::Hash { hash, .. } => self.verify_hash(charge, *hash).await.map(|_| ()),
+            Proof::Transaction { hash, .. } => {
+                // One that is on the chain already was not sent for this request.
+                match self.settler.mined(*hash).await {
+                    Ok(None) => self.has_balance(charge).await,
+                    Ok(Some(_)) => {
+                        Err(refuse::verification_failed("the transaction was sent before").into())
+                    }
+                    Err(fault) => Err(Fault::unavailable("chain_unavailable", fault).into()),
+                }
+            }
+            Proof::Authorization { .. } | Proof::Permit2 { .. } => {
+                self.has_balance(charge).await?;
+                self.simulate(charge).await.map_err(|fault| match fault {
+                    CallFault::Reverted(_) => would_fail().into(),
+                    other => Fault::unavailable("chain_unavailable", other).into(),
+                })
+            }
+        }
+    }
+
+    async fn settle(&self, charge: &CheckedCharge) -> Result<B256, Denied> {
+        match charge.proof() {
+            Proof::Hash { hash, .. } => Ok(*hash),
+            _ => self.move_money(charge).await,
+        }
+    }
+
+    async fn reconcile(&self, charge: &CheckedCharge, evidence: &[u8]) -> Result<B256, Denied> {
+        if let Proof::Hash { hash, .. } = charge.proof() {
+            // Not to be set free for want of an answer: it may be settled.
+            return self
+                .verify_hash(charge, *hash)
+                .await
+                .map_err(|denied| match denied {
+                    Denied::Failed(fault) => Evidence::of(*hash).unknown(fault),
+                    other => other,
+                });
+        }
+        let evidence = Evidence::read(evidence);
+        if let Proof::Transaction { hash, .. } = charge.proof() {
+            // Sending the same bytes again can't move money twice.
+            return match self.look_up(*hash, charge).await? {
+                Some(hash) => Ok(hash),
+                None => self.move_money(charge).await,
+            };
+        }
+        if let Some(hash) = evidence.transaction() {
+            // It may still be mined. A second transaction would cost gas at every retry.
+            let settled = self.look_up(hash, charge).await?;
+            return settled.ok_or_else(|| evidence.unknown(NotMined));
+        }
+        match self.is_used(charge).await {
+            // Whatever was sent has not been mined; the nonce lets only one of two succeed.
+            Ok(false) => self.move_money(charge).await,
+            Ok(true) => Err(evidence.unknown(UsedElsewhere)),
+            Err(fault) => Err(evidence.unknown(fault)),
+        }
+    }
+}
+
+/// Where the parts of a permit go: as is due, never as the payload says.
+fn transfers(charge: &CheckedCharge) -> Vec<TransferDetails> {
+    let legs = charge.due().legs.iter();
+    legs.map(|leg| TransferDetails {
+        to: leg.to,
+        requested_amount: leg.amount.get(),
+    })
+    .collect()
+}
+
+/// Nothing has left. Whose fault that is decides who hears of it.
+fn not_sent(fault: ChainFault) -> Denied {
+    match fault {
+        ChainFault::Reverted { .. } => would_fail().into(),
+        fault => Fault::unavailable("chain_unavailable", fault).into(),
+    }
+}
+
+fn would_fail() -> Refusal {
+    refuse::verification_failed("the payment would fail on the chain")
+}
+
+fn failed_on_chain() -> Refusal {
+    refuse::verification_failed("the payment failed on the chain")
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the signature was used by a transaction that is not known")]
+struct UsedElsewhere;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the transaction has no receipt yet")]
+struct NotMined;

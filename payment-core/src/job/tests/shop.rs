@@ -1,0 +1,292 @@
+//! A shop with two priced routes, and customers driven by hand.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::world::*;
+use crate::*;
+
+/// Tasks that outlived their request, run when the test says so.
+#[derive(Clone, Default)]
+pub(super) struct Tasks(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl Spawn for Tasks {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap().push(task);
+    }
+}
+
+impl Tasks {
+    /// Runs what was spawned, and what that spawned. A task that panics is gone. Returns how
+    /// many still wait.
+    pub(super) fn run(&self) -> usize {
+        let mut waiting = Vec::new();
+        loop {
+            let Some(mut task) = self.0.lock().unwrap().pop() else {
+                break;
+            };
+            let ended = catch_unwind(AssertUnwindSafe(|| polled(&mut task, 100).is_some()));
+            if matches!(ended, Ok(false)) {
+                waiting.push(task);
+            }
+        }
+        *self.0.lock().unwrap() = waiting;
+        self.0.lock().unwrap().len()
+    }
+
+    /// Tears the runtime down: nothing that was spawned goes on.
+    pub(super) fn tear_down(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        drop(tasks);
+    }
+}
+
+/// Polls at most so often.
+pub(super) fn polled<T>(
+    future: &mut (impl Future<Output = T> + Unpin + ?Sized),
+    times: usize,
+) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..times {
+        if let Poll::Ready(value) = Pin::new(&mut *future).poll(&mut context) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// What a handler answers with.
+pub(super) struct Page {
+    world: Arc<World>,
+    status: StatusCode,
+}
+
+impl Served for Page {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    async fn hold(self, _: usize) -> Result<Self, HoldError> {
+        let act = self.world.act("hold");
+        pause().await;
+        match act {
+            Act::Ok => Ok(self),
+            Act::Panic => panic!("hold panicked"),
+            _ => Err(HoldError::Broken),
+        }
+    }
+}
+
+/// What the customer sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) status: u16,
+    /// The problem code of a reply; `served` for the handler's response, `error` for its error.
+    pub(super) code: String,
+    pub(super) receipt: bool,
+    pub(super) wait: bool,
+    pub(super) challenged: bool,
+}
+
+impl Seen {
+    pub(super) fn delivered(&self) -> bool {
+        self.code == "served" && self.status < 400
+    }
+}
+
+pub(super) type Ran = Result<Outcome<Page>, &'static str>;
+pub(super) type Visit = Pin<Box<dyn Future<Output = Ran> + Send>>;
+
+pub(super) struct Shop {
+    pub(super) world: Arc<World>,
+    pub(super) guard: Arc<Watched>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) tasks: Tasks,
+    pub(super) in_flight: Arc<crate::inflight::InFlight>,
+    after: RouteGate<Arc<Watched>>,
+    first: RouteGate<Arc<Watched>>,
+    /// How often something was delivered for a credential.
+    pub(super) delivered: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Shop {
+    pub(super) fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(super) fn with(limits: Limits) -> Self {
+        let world = World::new();
+        let guard = Arc::new(Watched::new(Arc::clone(&world)));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(100)));
+        let gate = Gate::builder(FakeProtocol(Arc::clone(&world)))
+            .guard(Arc::clone(&guard))
+            .clock(Arc::clone(&clock))
+            .limits(limits)
+            .build()
+            .unwrap();
+        let price = Money::from_decimal("0.01").unwrap();
+        let first = Route::priced(price).timing(Timing::BeforeServing);
+        let after = gate.route(price).unwrap();
+        Self {
+            in_flight: Arc::clone(&after.priced.shared.in_flight),
+            first: gate.route(first).unwrap(),
+            after,
+            world,
+            guard,
+            clock,
+            tasks: Tasks::default(),
+            delivered: Mutex::default(),
+        }
+    }
+
+    pub(super) fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub(super) fn admit(&self, path: &str, credential: &str) -> Admission<Arc<Watched>> {
+        let mut request = http::Request::get(path);
+        if !credential.is_empty() {
+            request = request.header("x-pay", credential);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let gate = if path.starts_with("/first") {
+            &self.first
+        } else {
+            &self.after
+        };
+        gate.admit(&head)
+    }
+
+    pub(super) fn visit_with(&self, spawn: impl Spawn, path: &str, credential: &str) -> Visit {
+        let Admission::Priced(job) = self.admit(path, credential) else {
+            panic!("answered at once");
+        };
+        let world = Arc::clone(&self.world);
+        Box::pin(job.run(spawn, move |_paid| async move {
+            let act = world.act("serve");
+            pause().await;
+            let status = match act {
+                Act::Hang => {
+                    world.hang().await;
+                    StatusCode::OK
+                }
+                Act::Panic => panic!("handler panicked"),
+                Act::Fail => return Err("handler failed"),
+                Act::Ok => StatusCode::OK,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            Ok(Page { world, status })
+        }))
+    }
+
+    pub(super) fn visit(&self, path: &str, credential: &str) -> Visit {
+        self.visit_with(self.tasks.clone(), path, credential)
+    }
+
+    /// What came of a visit, and counts what was delivered.
+    pub(super) fn seen(&self, credential: &str, ran: Ran) -> Seen {
+        let seen = match ran {
+            Err(_) => Seen {
+                code: "error".into(),
+                ..Seen::default()
+            },
+            Ok(Outcome::Served { response, stamps }) => Seen {
+                status: response.status.as_u16(),
+                code: "served".into(),
+                receipt: stamps
+                    .iter()
+                    .any(|(name, value)| name == RECEIPT && value == "paid"),
+                ..Seen::default()
+            },
+            Ok(Outcome::Reply(reply)) => {
+                let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+                assert_eq!(reply.headers["cache-control"], "no-store");
+                Seen {
+                    status: reply.status.as_u16(),
+                    code: body["code"].as_str().unwrap().into(),
+                    receipt: reply.headers.contains_key(RECEIPT),
+                    wait: reply.headers.contains_key("retry-after"),
+                    challenged: reply.headers.contains_key("x-challenge"),
+                }
+            }
+        };
+        if seen.delivered() {
+            let name = credential.split(':').next().unwrap().to_owned();
+            *self.delivered.lock().unwrap().entry(name).or_insert(0) += 1;
+        }
+        seen
+    }
+
+    /// One visit to its end, with all that it left behind.
+    pub(super) fn buy(&self, path: &str, credential: &str) -> Seen {
+        let ran = polled(&mut self.visit(path, credential), 100).expect("the visit hangs");
+        assert_eq!(self.tasks.run(), 0, "a task hangs");
+        self.seen(credential, ran)
+    }
+
+    /// A visit whose step panics.
+    pub(super) fn buy_and_panic(&self, path: &str, credential: &str) {
+        let mut visit = self.visit(path, credential);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _ = polled(&mut visit, 100);
+        }));
+        assert!(panicked.is_err(), "nothing panicked");
+        drop(visit);
+        assert_eq!(self.tasks.run(), 0, "a task hangs");
+    }
+
+    pub(super) fn delivered(&self, name: &str) -> u32 {
+        self.delivered
+            .lock()
+            .unwrap()
+            .get(name)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Nothing is in work any more, and the money and the goods add up.
+    pub(super) fn assert_sound(&self, name: &str) {
+        assert!(self.in_flight.is_empty(), "a place was not given back");
+        let (moved, delivered) = (self.world.moved(name), self.delivered(name));
+        assert!(moved <= 1, "{name} was settled {moved} times");
+        assert!(
+            delivered <= moved,
+            "{name}: {delivered} deliveries for {moved} payments"
+        );
+    }
+}
+
+/// The handler's page, with or without a receipt.
+pub(super) fn page(status: u16, receipt: bool) -> Seen {
+    Seen {
+        status,
+        code: "served".into(),
+        receipt,
+        ..Seen::default()
+    }
+}
+
+pub(super) fn refused(code: &str) -> Seen {
+    Seen {
+        status: 402,
+        code: code.into(),
+        challenged: true,
+        ..Seen::default()
+    }
+}
+
+pub(super) fn faulted(status: u16, code: &str) -> Seen {
+    Seen {
+        status,
+        code: code.into(),
+        wait: status != 500,
+        ..Seen::default()
+    }
+}
