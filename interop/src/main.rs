@@ -34,7 +34,11 @@ async fn main() -> ExitCode {
         Ok(rows) => {
             let good = rows.iter().filter(|row| row.good()).count();
             println!("\n{good} of {} purchases as they should be", rows.len());
-            if good == rows.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if good == rows.len() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("{error}");
@@ -59,7 +63,11 @@ async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
                 let url = format!("{}{route}", open.url);
                 let answer = node::run(script, &[&url, &net.buyers[0].key.to_string()]).await?;
                 let what = format!("{script} -> {settlement} {route}");
-                rows.push(ledger.close(&net, what, &answer, open.runs().await?).shown());
+                rows.push(
+                    ledger
+                        .close(&net, what, &answer, open.runs().await?)
+                        .shown(),
+                );
             }
         }
     }
@@ -67,7 +75,11 @@ async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
         let server = node::serve(script, &net, facilitator.url()).await?;
         let ledger = Ledger::open(&net, 0);
         let answer = purchase::by_us(&net, &server.url).await?;
-        rows.push(ledger.close(&net, format!("our buyer -> {script}"), &answer, 1).shown());
+        rows.push(
+            ledger
+                .close(&net, format!("our buyer -> {script}"), &answer, 1)
+                .shown(),
+        );
     }
     Ok(rows)
 }

@@ -41,7 +41,9 @@ impl Ledger {
             what,
             status: answer["status"].as_u64().unwrap_or_default(),
             receipt: !answer["receipt"].is_null(),
-            paid: self.buyer.saturating_sub(balance(net, net.buyers[0].address)),
+            paid: self
+                .buyer
+                .saturating_sub(balance(net, net.buyers[0].address)),
             got: balance(net, net.seller.address).saturating_sub(self.seller),
             served: runs.saturating_sub(self.runs),
         }
@@ -72,7 +74,11 @@ impl Row {
 
     pub(crate) fn good(&self) -> bool {
         let price = U256::from(PRICE);
-        self.status == 200 && self.receipt && self.paid == price && self.got == price && self.served == 1
+        self.status == 200
+            && self.receipt
+            && self.paid == price
+            && self.got == price
+            && self.served == 1
     }
 }
 

@@ -68,7 +68,8 @@ impl Shop {
     pub(crate) async fn runs(&self) -> Result<u64, Failure> {
         let authority = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(authority).await?;
-        let request = format!("GET /count HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET /count HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

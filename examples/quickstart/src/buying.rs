@@ -67,10 +67,15 @@ pub(crate) async fn tour(shop: &Shop, report: &mut Report) -> Result<bool, Failu
 
 /// One purchase from a shop that is up somewhere.
 pub(crate) async fn once(purchase: &Purchase, report: &mut Report) -> Result<bool, Failure> {
-    let reply = buyer(&purchase.key, None)?.get(&purchase.url).send().await?;
+    let reply = buyer(&purchase.key, None)?
+        .get(&purchase.url)
+        .send()
+        .await?;
     let (good, transaction) = (reply.status().is_success(), transaction(&reply));
     let facts = json!({"status": reply.status().as_u16(), "transaction": transaction});
-    let paid = reply.payment().map(|p| format!("paid ${} by {}, ", p.price(), p.protocol()));
+    let paid = reply
+        .payment()
+        .map(|p| format!("paid ${} by {}, ", p.price(), p.protocol()));
     let words = format!("{}{}: ", paid.unwrap_or_default(), reply.status());
     let text = reply.into_response().text().await?;
     report.step("bought", facts, &format!("{words}{}", text.trim_end()));
@@ -148,7 +153,10 @@ fn table<const N: usize>(
     let shown = |units: U256| Units::new(units).display(decimals);
     let symbol = &shop.token.symbol;
     let mut words = format!("What moved on chain, in {symbol}:\n");
-    words += &format!("      {:<14} {:>12} {:>12} {:>9}\n", "account", "before", "after", "moved");
+    words += &format!(
+        "      {:<14} {:>12} {:>12} {:>9}\n",
+        "account", "before", "after", "moved"
+    );
     let mut rows: Vec<Value> = Vec::new();
     for (at, (name, account)) in accounts.iter().enumerate() {
         let (old, new) = (before[at], after[at]);
@@ -156,11 +164,24 @@ fn table<const N: usize>(
             Some(gained) => format!("+{}", shown(gained)),
             None => format!("-{}", shown(old.saturating_sub(new))),
         };
-        words += &format!("      {name:<14} {:>12} {:>12} {moved:>9}\n", shown(old), shown(new));
+        words += &format!(
+            "      {name:<14} {:>12} {:>12} {moved:>9}\n",
+            shown(old),
+            shown(new)
+        );
         rows.push(json!({"account": account, "name": name, "before": old.to_string(), "after": new.to_string()}));
     }
-    let total = |balances: &[U256; N]| balances.iter().fold(U256::ZERO, |sum, x| sum.saturating_add(*x));
-    words += &format!("      {:<14} {:>12} {:>12}", "together", shown(total(before)), shown(total(after)));
+    let total = |balances: &[U256; N]| {
+        balances
+            .iter()
+            .fold(U256::ZERO, |sum, x| sum.saturating_add(*x))
+    };
+    words += &format!(
+        "      {:<14} {:>12} {:>12}",
+        "together",
+        shown(total(before)),
+        shown(total(after))
+    );
     report.step("balances", json!({"rows": rows}), &words);
     let twice = price.saturating_add(price);
     Ok(total(before) == total(after)

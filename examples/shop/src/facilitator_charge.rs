@@ -43,7 +43,9 @@ impl<F: Facilitator> ChargeBackend for FacilitatorCharge<F> {
     }
 
     async fn reconcile(&self, charge: &CheckedCharge, evidence: &[u8]) -> Result<B256, Denied> {
-        let known = std::str::from_utf8(evidence).ok().filter(|text| !text.is_empty());
+        let known = std::str::from_utf8(evidence)
+            .ok()
+            .filter(|text| !text.is_empty());
         let answer = self.facilitator.reconcile(&request(charge)?, known).await;
         settled(charge, answer)
     }
@@ -52,7 +54,11 @@ impl<F: Facilitator> ChargeBackend for FacilitatorCharge<F> {
 /// The same payment in the facilitator's words. The offer is made of what is due, not of what
 /// was signed.
 fn request(charge: &CheckedCharge) -> Result<PaymentRequest, Denied> {
-    let Proof::Authorization { authorization, signature } = charge.proof() else {
+    let Proof::Authorization {
+        authorization,
+        signature,
+    } = charge.proof()
+    else {
         return Err(Fault::internal("facilitator", "not an authorization").into());
     };
     let due = charge.due();
@@ -73,7 +79,12 @@ fn request(charge: &CheckedCharge) -> Result<PaymentRequest, Denied> {
     let payload = RawValue::from_string(payload.to_string()).map_err(|_| broken("no payload"))?;
     let mut payment = exact.bind(Presented::new(&offer, Version::V2, &payload))?;
     payment.check()?;
-    Ok(PaymentRequest::new(Version::V2, offer, "mpp:charge", &*payment))
+    Ok(PaymentRequest::new(
+        Version::V2,
+        offer,
+        "mpp:charge",
+        &*payment,
+    ))
 }
 
 /// Only a success that is about this very payment is one.
