@@ -233,6 +233,19 @@ async fn other_answers_are_the_callers_and_are_not_asked_for_again() {
 }
 
 #[tokio::test]
+async fn an_answer_with_a_receipt_is_final_whatever_its_status() {
+    let receipt = wire::encode(&success()).unwrap();
+    for status in [409, 500, 503] {
+        let headers = [("retry-after", "1"), ("payment-response", &*receipt)];
+        let shop = Shop::open([v2(&[exact()]), step(status, &headers)]).await;
+        let reply = Bench::new().buyer().get(shop.url()).send().await.unwrap();
+        assert_eq!(reply.status(), status);
+        assert!(reply.payment().unwrap().proof().receipt().is_some());
+        assert_same_credential(&shop, 1);
+    }
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let elsewhere = Shop::open([step(200, &[]), step(200, &[])]).await;
     let to = elsewhere.url();
