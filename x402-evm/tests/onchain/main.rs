@@ -78,7 +78,12 @@ impl Scene {
         let presented = Presented::new(&offer, Version::V2, &payment.payload);
         let mut bound = scheme.bind(presented).unwrap();
         bound.check().unwrap();
-        PaymentRequest::new(Version::V2, offer.clone(), "https://api.example.com/x", &*bound)
+        PaymentRequest::new(
+            Version::V2,
+            offer.clone(),
+            "https://api.example.com/x",
+            &*bound,
+        )
     }
 
     /// Someone else submits the same authorization.
@@ -87,7 +92,9 @@ impl Scene {
         let authorization = serde_json::from_value(payload["authorization"].clone()).unwrap();
         let signature = serde_json::from_value(payload["signature"].clone()).unwrap();
         let key = signer(&self.net.buyers[6]);
-        let other = Settler::connect(&self.net.rpc_url, key, quick()).await.unwrap();
+        let other = Settler::connect(&self.net.rpc_url, key, quick())
+            .await
+            .unwrap();
         let token = self.net.token.address;
         other
             .transfer_with_authorization(token, &authorization, &signature)
@@ -165,14 +172,26 @@ async fn refusals_say_why() {
     };
     let nowhere = Address::repeat_byte(0x77);
     for (token, code) in [
-        (at(usdc().address, "USD Coin", "2"), "invalid_exact_evm_token_name_mismatch"),
-        (at(usdc().address, "USDC", "1"), "invalid_exact_evm_token_version_mismatch"),
+        (
+            at(usdc().address, "USD Coin", "2"),
+            "invalid_exact_evm_token_name_mismatch",
+        ),
+        (
+            at(usdc().address, "USDC", "1"),
+            "invalid_exact_evm_token_version_mismatch",
+        ),
         (at(nowhere, "USDC", "2"), "asset_not_deployed_contract"),
-        (at(devnet::PERMIT2, "USDC", "2"), "invalid_exact_evm_eip3009_not_supported"),
+        (
+            at(devnet::PERMIT2, "USDC", "2"),
+            "invalid_exact_evm_eip3009_not_supported",
+        ),
     ] {
         let scene = Scene::with(token, quick()).await;
         let got = scene.shop.pay_v2(&scene.shop.sign_v2().await).await;
-        assert_eq!((got.status, got.code().as_str()), (StatusCode::PAYMENT_REQUIRED, code));
+        assert_eq!(
+            (got.status, got.code().as_str()),
+            (StatusCode::PAYMENT_REQUIRED, code)
+        );
         assert_eq!(scene.paid(), U256::ZERO);
     }
 }
@@ -233,9 +252,20 @@ async fn an_unused_nonce_is_a_no_once_it_has_expired() {
     };
     let expires = request.expires().seconds();
     // A block may be late: expired by our clock alone is not enough.
-    let soon = at(expires + 1).reconcile(&request, Some(&lost)).await.unwrap();
-    assert!(matches!(soon, SettleAnswer::Pending { transaction: Some(_) }));
-    let late = at(expires + 601).reconcile(&request, Some(&lost)).await.unwrap();
+    let soon = at(expires + 1)
+        .reconcile(&request, Some(&lost))
+        .await
+        .unwrap();
+    assert!(matches!(
+        soon,
+        SettleAnswer::Pending {
+            transaction: Some(_)
+        }
+    ));
+    let late = at(expires + 601)
+        .reconcile(&request, Some(&lost))
+        .await
+        .unwrap();
     assert!(matches!(late, SettleAnswer::Refused { .. }));
     assert_eq!(scene.paid(), U256::ZERO);
     // Nothing was sent, as far as is known, and it is still good: it is settled.
