@@ -11,7 +11,6 @@ use serde::de::IgnoredAny;
 use crate::mismatch::Mismatch;
 
 /// A payload whose members fit one type. Nothing in it has been compared with anything.
-#[derive(Debug)]
 pub(crate) enum Payload<'a> {
     Authorization(FlatAuthorization<'a>),
     Permit2(SignedPermit<'a>),
@@ -19,7 +18,6 @@ pub(crate) enum Payload<'a> {
     Hash(B256),
 }
 
-#[derive(Debug)]
 pub(crate) struct FlatAuthorization<'a> {
     pub(crate) from: Address,
     pub(crate) to: Address,
@@ -30,7 +28,6 @@ pub(crate) struct FlatAuthorization<'a> {
     pub(crate) signature: Cow<'a, str>,
 }
 
-#[derive(Debug)]
 pub(crate) struct SignedPermit<'a> {
     pub(crate) permit: Permit,
     pub(crate) transfers: Vec<TransferDetail>,
@@ -38,21 +35,21 @@ pub(crate) struct SignedPermit<'a> {
     pub(crate) signature: Cow<'a, str>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Permit {
     pub(crate) permitted: Vec<Permitted>,
     pub(crate) nonce: Units,
     pub(crate) deadline: Units,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Permitted {
     #[serde(with = "wire::address")]
     pub(crate) token: Address,
     pub(crate) amount: Units,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransferDetail {
     #[serde(with = "wire::address")]
@@ -60,7 +57,7 @@ pub(crate) struct TransferDetail {
     pub(crate) requested_amount: Units,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Witness<'a> {
     #[serde(with = "wire::word")]
@@ -76,7 +73,7 @@ struct HexAddress(#[serde(with = "wire::address")] Address);
 struct Hex32(#[serde(with = "wire::word")] B256);
 
 /// A text that is borrowed where the JSON allows.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Every member of every type. Which of them are there tells the type.

@@ -96,6 +96,7 @@ pub(crate) fn legs(recipient: Address, total: Units, splits: &[Leg]) -> Option<V
 mod tests {
     #![allow(clippy::unwrap_used)]
     use payment_core::usd;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -151,5 +152,20 @@ mod tests {
                 .entry(6)
                 .is_err()
         );
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_sum_up_to_the_whole(total: u64, parts in prop::collection::vec(any::<u64>(), 0..5)) {
+            let splits: Vec<Leg> = parts.iter().map(|part| leg(2, *part)).collect();
+            let given: u128 = parts.iter().map(|part| u128::from(*part)).sum();
+            let cut = legs(Address::repeat_byte(1), Units::from(total), &splits);
+            prop_assert_eq!(cut.is_some(), given < u128::from(total));
+            if let Some(cut) = cut {
+                let sum = cut.iter().try_fold(Units::ZERO, |sum, leg| sum.checked_add(leg.amount));
+                prop_assert_eq!(sum, Some(Units::from(total)));
+                prop_assert_eq!(&cut[1..], &splits[..]);
+            }
+        }
     }
 }

@@ -107,7 +107,8 @@ fn decode(raw: &[u8]) -> Option<Signed<TxEip1559>> {
     let transaction = Signed::<TxEip1559>::decode_2718(&mut rest).ok()?;
     let mut again = Vec::with_capacity(raw.len());
     transaction.eip2718_encode(&mut again);
-    (rest.is_empty() && again == raw).then_some(transaction)
+    // What is left undecoded is missing here too.
+    (again == raw).then_some(transaction)
 }
 
 fn gas_is_sane(tx: &TxEip1559) -> bool {

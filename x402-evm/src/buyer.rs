@@ -74,7 +74,7 @@ impl Exact {
         if flow == "escrow" {
             return Err(BuyError::Method);
         }
-        Self::read(Terms {
+        Self::read(&Terms {
             scheme: &offer.scheme,
             network: &network,
             amount: &offer.amount,
@@ -94,7 +94,7 @@ impl Exact {
     /// As [`Exact::from_v2`].
     pub fn from_v1(offer: &v1::PaymentRequirements) -> Result<Self, BuyError> {
         let network = v1_network(&offer.network).ok_or(BuyError::Network)?;
-        Self::read(Terms {
+        Self::read(&Terms {
             scheme: &offer.scheme,
             network: &network,
             amount: &offer.max_amount_required,
@@ -107,7 +107,7 @@ impl Exact {
         })
     }
 
-    fn read(terms: Terms<'_>) -> Result<Self, BuyError> {
+    fn read(terms: &Terms<'_>) -> Result<Self, BuyError> {
         if terms.scheme != "exact" {
             return Err(BuyError::Scheme);
         }

@@ -71,8 +71,8 @@ impl OnchainFacilitator {
         let (authorization, signature) = payload::read(request.payload())
             .map_err(|_| not_ours("not a payload of this scheme"))?;
         Ok(Transfer {
-            settler: settler.ok_or(not_ours("no settler for this chain"))?,
-            token: offer.asset().evm().ok_or(not_ours("not a token"))?,
+            settler: settler.ok_or_else(|| not_ours("no settler for this chain"))?,
+            token: offer.asset().evm().ok_or_else(|| not_ours("not a token"))?,
             authorization,
             signature,
         })

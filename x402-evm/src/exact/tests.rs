@@ -150,7 +150,10 @@ fn prices_become_units_exactly_or_not_at_all() {
             let symbol = case["ok"]["symbol"].as_str();
             let same = |ours: &str| symbol.is_some_and(|text| text.eq_ignore_ascii_case(ours));
             assert!(
-                price.symbol.as_deref().map_or(symbol.is_none(), same),
+                price
+                    .symbol
+                    .as_deref()
+                    .map_or_else(|| symbol.is_none(), same),
                 "{input:?}"
             );
         }
