@@ -124,7 +124,9 @@ impl<S: Signer> Buyer<S> {
         if answer.status() != StatusCode::PAYMENT_REQUIRED {
             return Ok(Reply::new(answer, None));
         }
-        if self.inner.plain_http == PlainHttp::LoopbackOnly && !payment_http::is_private(request.url()) {
+        if self.inner.plain_http == PlainHttp::LoopbackOnly
+            && !payment_http::is_private(request.url())
+        {
             return Err(BuyerError::PlainHttp);
         }
         let offer = self.choose(answer, request.headers()).await?;

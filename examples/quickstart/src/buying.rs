@@ -21,7 +21,7 @@ pub(crate) async fn tour(shop: &Shop, report: &mut Report) -> Result<bool, Failu
     ];
     let before = balances(shop, &accounts);
 
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = payment_http::client()?.no_proxy().build()?;
     let refused = http.get(&weather).send().await?;
     let status = refused.status();
     let challenges: Vec<&str> = ["www-authenticate", "payment-required"]

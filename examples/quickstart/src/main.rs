@@ -24,8 +24,6 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // The one place that may choose a TLS provider for the process is its main function.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::new(arguments.json);
     match run(&arguments, &mut report).await {
         Ok(true) => ExitCode::SUCCESS,
