@@ -121,11 +121,8 @@ impl<F: Facilitator> BoundPayment<F> {
         };
         // Texts always encode. Were they not to, the money has moved all the same.
         let value = value.unwrap_or_default();
-        Ok(Receipt::new(
-            transaction,
-            &self.version.receipt_header(),
-            value,
-        ))
+        // A handler that fails after an upfront settlement: the buyer sees that it has paid.
+        Ok(Receipt::new(transaction, &self.version.receipt_header(), value).with_errors())
     }
 
     fn refused(&self, code: &str) -> Refusal {
