@@ -63,6 +63,14 @@ fn payment_headers() -> io::Result<()> {
     let mut good = base.clone();
     good["payload"] = payload.clone();
     put("payment_signature", "good", 'j', good.to_string())?;
+    let mut listed = good.clone();
+    listed["resource"] = json!(["https://api.example.com/premium-data"]);
+    put(
+        "payment_signature",
+        "resource list",
+        'j',
+        listed.to_string(),
+    )?;
     let twice = format!("{0}\n{0}", STANDARD.encode(good.to_string()));
     put("payment_signature", "twice", 'h', twice)?;
     put("payment_signature", "long", 'l', "QUFB")?;
@@ -169,6 +177,15 @@ fn authorization_payment() -> io::Result<()> {
             "signature": case["signature"],
         });
         put(target, &format!("permit {at}"), 'p', payload.to_string())?;
+        let mut listed = payload;
+        listed["transferDetails"] =
+            json!([["0x742d35Cc6634C0532925a3b844Bc9e7595f8fE00", "1000000"]]);
+        put(
+            target,
+            &format!("permit list {at}"),
+            'p',
+            listed.to_string(),
+        )?;
     }
     let okx = load("okx_wire.json");
     for name in [
