@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use alloy_primitives::{Address, B256};
 use payment_core::Units;
 use payment_evm::wire;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::mismatch::Mismatch;
 
@@ -30,14 +31,14 @@ pub(crate) struct FlatAuthorization<'a> {
 
 pub(crate) struct SignedPermit<'a> {
     pub(crate) permit: Permit,
-    pub(crate) transfers: Vec<TransferDetail>,
+    pub(crate) transfers: Vec<Object<TransferDetail>>,
     pub(crate) witness: Witness<'a>,
     pub(crate) signature: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Permit {
-    pub(crate) permitted: Vec<Permitted>,
+    pub(crate) permitted: Vec<Object<Permitted>>,
     pub(crate) nonce: Units,
     pub(crate) deadline: Units,
 }
@@ -76,6 +77,23 @@ struct Hex32(#[serde(with = "wire::word")] B256);
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+/// A struct that is read from an object only. The library takes a list of its members for one,
+/// which other readers do not.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        if !json.starts_with('{') {
+            return Err(D::Error::custom("not an object"));
+        }
+        serde_json::from_str(json)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
 /// Every member of every type. Which of them are there tells the type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,10 +108,10 @@ struct Members<'a> {
     valid_after: Option<Units>,
     valid_before: Option<Units>,
     nonce: Option<Hex32>,
-    permit: Option<Permit>,
-    transfer_details: Option<Vec<TransferDetail>>,
+    permit: Option<Object<Permit>>,
+    transfer_details: Option<Vec<Object<TransferDetail>>>,
     #[serde(borrow)]
-    witness: Option<Witness<'a>>,
+    witness: Option<Object<Witness<'a>>>,
     authorization: Option<IgnoredAny>,
     hash: Option<Hex32>,
 }
@@ -152,9 +170,9 @@ impl<'a> Members<'a> {
 
     fn permit2(self) -> Option<Payload<'a>> {
         Some(Payload::Permit2(SignedPermit {
-            permit: self.permit?,
+            permit: self.permit?.0,
             transfers: self.transfer_details?,
-            witness: self.witness?,
+            witness: self.witness?.0,
             signature: self.signature?.0,
         }))
     }
@@ -261,6 +279,27 @@ mod tests {
         let okx =
             json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
         assert_eq!(kind(&okx), Err(Mismatch::Shape));
+    }
+
+    #[test]
+    fn a_list_of_members_is_not_an_object() {
+        let lists = [
+            with(
+                permit2(),
+                "permit",
+                json!([[{"token": ADDRESS, "amount": "1"}], "1", "9"]),
+            ),
+            with(permit2(), "witness", json!([WORD])),
+            with(permit2(), "transferDetails", json!([[ADDRESS, "1"]])),
+            with(
+                permit2(),
+                "permit",
+                json!({"permitted": [[ADDRESS, "1"]], "nonce": "1", "deadline": "9"}),
+            ),
+        ];
+        for list in lists {
+            assert_eq!(kind(&list), Err(Mismatch::Shape), "{list}");
+        }
     }
 
     #[test]

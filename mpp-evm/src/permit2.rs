@@ -8,7 +8,7 @@ use payment_evm::permit2::{ChargePermit, Spelling, TokenPermissions, replay_key}
 
 use crate::candidate::{Candidate, LATEST_AFTER_EXPIRY};
 use crate::mismatch::Mismatch;
-use crate::payload::SignedPermit;
+use crate::payload::{Object, SignedPermit};
 use crate::source::Source;
 use crate::{ChallengeHash, Due, Proof};
 
@@ -59,7 +59,7 @@ impl BoundPermit {
         let permitted = payload.permit.permitted.iter();
         let permit = ChargePermit {
             permitted: permitted
-                .map(|one| TokenPermissions {
+                .map(|Object(one)| TokenPermissions {
                     token: one.token,
                     amount: one.amount.get(),
                 })
@@ -86,7 +86,9 @@ fn legs_are_due(payload: &SignedPermit<'_>, due: &Due) -> Result<(), Mismatch> {
     if transfers.len() != due.legs.len() || permitted.len() != due.legs.len() {
         return Err(Mismatch::Splits);
     }
-    for ((permission, transfer), leg) in permitted.iter().zip(transfers).zip(&due.legs) {
+    for ((Object(permission), Object(transfer)), leg) in
+        permitted.iter().zip(transfers).zip(&due.legs)
+    {
         if permission.token != due.token.address {
             return Err(Mismatch::Token);
         }

@@ -14,7 +14,7 @@ pub(super) struct Envelope<'a> {
     #[serde(rename = "x402Version")]
     version: u64,
     #[serde(borrow, default)]
-    resource: Option<Resource<'a>>,
+    resource: Option<&'a RawValue>,
     #[serde(borrow, default)]
     accepted: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -70,11 +70,15 @@ impl<'a> Envelope<'a> {
     /// Whether the echoed resource, if there is one, is what is asked for. Buyers don't sign it:
     /// this catches mistakes, single use catches theft.
     pub(super) fn is_for(&self, ask: &Ask) -> Result<bool, Refusal> {
-        let Some(resource) = &self.resource else {
+        let Some(resource) = self.resource else {
             return Ok(true);
         };
-        let url = resource.url.as_deref();
-        let url = url.ok_or_else(|| refuse(Code::Malformed))?;
+        if !is_object(resource.get().as_bytes()) {
+            return Err(refuse(Code::Malformed));
+        }
+        let resource: Option<Resource<'_>> = serde_json::from_str(resource.get()).ok();
+        let url = resource.and_then(|resource| resource.url);
+        let url = &*url.ok_or_else(|| refuse(Code::Malformed))?;
         if url == &*ask.resource {
             return Ok(true);
         }

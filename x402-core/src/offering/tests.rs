@@ -296,6 +296,23 @@ async fn a_payment_for_another_url_is_refused() {
 }
 
 #[tokio::test]
+async fn a_resource_is_an_object() {
+    for resource in [
+        json!(["https://api.example.com/premium-data"]),
+        json!("https://api.example.com/premium-data"),
+        json!([]),
+        json!(7),
+    ] {
+        let payment = json!({
+            "x402Version": 2, "accepted": base_offer(), "payload": {}, "resource": resource,
+        });
+        let value = encode(&payment).unwrap();
+        let got = shop().get(&[(V2, value.as_bytes())]).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{payment}");
+    }
+}
+
+#[tokio::test]
 async fn a_payload_is_an_object() {
     for payload in [json!([]), json!("x"), json!(1), json!(null), json!(true)] {
         let payment = json!({ "x402Version": 2, "accepted": base_offer(), "payload": payload });

@@ -1,0 +1,286 @@
+//! Writes `corpus/<target>/`: one file a case of the vectors, with the first byte that the
+//! target reads it by. Run it again when the vectors change; files of other names stay.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use vectors::{cases, load, text};
+
+fn main() -> io::Result<()> {
+    payment_headers()?;
+    authorization_payment()?;
+    www_authenticate()?;
+    replies()
+}
+
+fn put(target: &str, name: &str, kind: char, data: impl AsRef<[u8]>) -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
+    fs::create_dir_all(&folder)?;
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let name: String = name.chars().map(plain).take(60).collect();
+    let mut file = Vec::from([kind as u8]);
+    file.extend_from_slice(data.as_ref());
+    // A seed is there to be changed; long ones change slowly.
+    if file.len() > 4096 {
+        return Ok(());
+    }
+    fs::write(folder.join(format!("{kind}-{name}")), file)
+}
+
+/// A value as it came, and the JSON behind it where there is some.
+fn put_both(target: &str, name: &str, value: &str, json_kind: char, kind: char) -> io::Result<()> {
+    put(target, name, kind, value)?;
+    match STANDARD.decode(value) {
+        Ok(json) => put(target, name, json_kind, json),
+        Err(_) => Ok(()),
+    }
+}
+
+fn payment_headers() -> io::Result<()> {
+    let file = load("x402_core.json");
+    for case in cases(&file, "/malformedPaymentSignature/cases") {
+        // Some stand for a header that is not there, or is there twice.
+        if let Some(value) = case["value"].as_str() {
+            put_both("payment_signature", text(case, "id"), value, 'j', 'h')?;
+        }
+    }
+    let base = &file["messages"]["v2"]["PaymentPayload"];
+    let signed = cases(&file, "/eip3009/cases")[0].clone();
+    let payload =
+        json!({ "signature": signed["signature"], "authorization": signed["authorization"] });
+    let mut good = base.clone();
+    good["payload"] = payload.clone();
+    put("payment_signature", "good", 'j', good.to_string())?;
+    let mut listed = good.clone();
+    listed["resource"] = json!(["https://api.example.com/premium-data"]);
+    put(
+        "payment_signature",
+        "resource list",
+        'j',
+        listed.to_string(),
+    )?;
+    let twice = format!("{0}\n{0}", STANDARD.encode(good.to_string()));
+    put("payment_signature", "twice", 'h', twice)?;
+    put("payment_signature", "long", 'l', "QUFB")?;
+    for case in cases(&file, "/matching/cases") {
+        let mut payment = good.clone();
+        payment["accepted"] = case["accepted"].clone();
+        put(
+            "payment_signature",
+            text(case, "id"),
+            'j',
+            payment.to_string(),
+        )?;
+    }
+
+    let v1 = |payload: &Value| json!({ "x402Version": 1, "scheme": "exact", "network": "base-sepolia", "payload": payload });
+    put("x_payment", "good", 'j', v1(&payload).to_string())?;
+    put_both(
+        "x_payment",
+        "example",
+        text(&file["v1"]["examples"]["xPayment"], "value"),
+        'j',
+        'h',
+    )?;
+    put("x_payment", "long", 'l', "QUFB")?;
+    for case in cases(&file, "/signatureForms/cases") {
+        let Some(signature) = case["signature"].as_str() else {
+            continue;
+        };
+        let mut payload = payload.clone();
+        payload["signature"] = json!(signature);
+        put("x_payment", text(case, "id"), 'j', v1(&payload).to_string())?;
+        let mut payment = good.clone();
+        payment["payload"] = payload;
+        let name = format!("signature {}", text(case, "id"));
+        put("payment_signature", &name, 'j', payment.to_string())?;
+    }
+    for case in cases(&file, "/eip3009/cases") {
+        let payload =
+            json!({ "signature": case["signature"], "authorization": case["authorization"] });
+        put("x_payment", text(case, "id"), 'j', v1(&payload).to_string())?;
+    }
+    for case in cases(&file, "/malformedPaymentSignature/cases") {
+        let Some(value) = case["value"].as_str() else {
+            continue;
+        };
+        put("x_payment", text(case, "id"), 'h', value)?;
+        let json = STANDARD
+            .decode(value)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok());
+        if let Some(Value::Object(message)) = json {
+            let payload = message.get("payload").cloned().unwrap_or_default();
+            put("x_payment", text(case, "id"), 'j', v1(&payload).to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn authorization_payment() -> io::Result<()> {
+    let target = "authorization_payment";
+    let file = load("mpp_core.json");
+    for case in cases(&file, "/authorization_parse") {
+        // One is known by its length alone.
+        if let Some(header) = case["header"].as_str() {
+            put(target, text(case, "name"), 'h', header)?;
+        }
+    }
+    let exchange = &file["evm"]["charge_exchange"];
+    put(target, "exchange", 'h', text(exchange, "authorization"))?;
+    put(
+        target,
+        "exchange twice",
+        'h',
+        [text(exchange, "authorization"); 2].join("\n"),
+    )?;
+    let mut credential = exchange["credential"].clone();
+    credential["payload"]["nonce"] = json!("$n");
+    put(target, "exchange", 'p', credential["payload"].to_string())?;
+    let opaque = json!({
+        "id": "$i", "realm": "api.example.com", "method": "evm", "intent": "charge",
+        "request": "$q", "expires": "$x", "opaque": "$o",
+    });
+    credential["challenge"] = opaque;
+    put(target, "exchange", 'c', credential.to_string())?;
+    put(target, "hash", 'p', r#"{"type":"hash","hash":"$n"}"#)?;
+    put(
+        target,
+        "transaction",
+        'p',
+        r#"{"type":"transaction","signature":"0x02"}"#,
+    )?;
+    let permit = cases(&file, "/evm/charge_permit2");
+    for (at, case) in permit.iter().enumerate() {
+        let details = json!([{
+            "to": "0x742d35Cc6634C0532925a3b844Bc9e7595f8fE00", "requestedAmount": "1000000",
+        }]);
+        let payload = json!({
+            "type": "permit2",
+            "permit": {
+                "permitted": case["permitted"], "nonce": case["nonce"], "deadline": "1768478700",
+            },
+            "transferDetails": details,
+            "witness": { "challengeHash": "$n", "externalId": "" },
+            "signature": case["signature"],
+        });
+        put(target, &format!("permit {at}"), 'p', payload.to_string())?;
+        let mut listed = payload;
+        listed["transferDetails"] =
+            json!([["0x742d35Cc6634C0532925a3b844Bc9e7595f8fE00", "1000000"]]);
+        put(
+            target,
+            &format!("permit list {at}"),
+            'p',
+            listed.to_string(),
+        )?;
+    }
+    let okx = load("okx_wire.json");
+    for name in [
+        "chargeTransaction",
+        "chargeHash",
+        "sessionOpen",
+        "sessionVoucher",
+        "sessionClose",
+    ] {
+        let credential = &okx["mpp"][name]["credential"];
+        put(target, name, 'c', credential.to_string())?;
+        put(target, name, 'p', credential["payload"].to_string())?;
+    }
+    put(target, "untouched", 'e', "")?;
+    put(target, "one blank", 'e', [0, 1, b' '])?;
+    put(target, "long", 'l', "QUFB")
+}
+
+fn www_authenticate() -> io::Result<()> {
+    let target = "www_authenticate";
+    let file = load("mpp_core.json");
+    for list in ["/www_authenticate_parse", "/www_authenticate_list"] {
+        for case in cases(&file, list) {
+            if let Some(header) = case["header"].as_str() {
+                put(target, text(case, "name"), 'w', header)?;
+            }
+        }
+    }
+    let exchange = &file["evm"]["charge_exchange"];
+    put(target, "exchange", 'w', text(exchange, "www_authenticate"))?;
+    for case in cases(&file, "/receipt_parse") {
+        if let Some(header) = case["header"].as_str() {
+            put(target, text(case, "name"), 'r', header)?;
+        }
+    }
+    put(target, "exchange", 'r', text(exchange, "payment_receipt"))?;
+    put(target, "long", 'l', "Payment id=\"a\", ")?;
+    let file = load("x402_core.json");
+    for case in cases(&file, "/headers/cases") {
+        if text(case, "header") == "PAYMENT-REQUIRED" {
+            put_both(target, text(case, "id"), text(case, "value"), 'j', 'v')?;
+        }
+    }
+    let body = &file["v1"]["examples"]["paymentRequiredBody"];
+    put(target, "v1", 'b', body.to_string())?;
+    put(
+        target,
+        "v2",
+        'b',
+        file["messages"]["v2"]["PaymentRequired"].to_string(),
+    )
+}
+
+fn replies() -> io::Result<()> {
+    let file = load("x402_core.json");
+    let okx = load("okx_wire.json");
+    let mut bodies: Vec<(String, Value)> = Vec::new();
+    for version in ["v1", "v2"] {
+        for name in ["VerifyResponse", "SettleResponse"] {
+            collect(
+                &mut bodies,
+                &format!("{version} {name}"),
+                &file["messages"][version][name],
+            );
+        }
+    }
+    collect(&mut bodies, "okx", &okx["x402"]["paymentResponse"]["json"]);
+    for reason in [
+        "nonce_already_used",
+        "unexpected_settle_error",
+        "transaction_failed",
+    ] {
+        let body =
+            json!({ "success": false, "errorReason": reason, "transaction": "", "network": "" });
+        bodies.push((reason.to_owned(), body));
+    }
+    for (name, body) in &bodies {
+        // The places of 200, 402 and 503.
+        for kind in ['0', '4', '7'] {
+            put("replies", name, kind, body.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// The objects in this value that are answers.
+fn collect(bodies: &mut Vec<(String, Value)>, name: &str, value: &Value) {
+    let Value::Object(members) = value else {
+        return;
+    };
+    if members.contains_key("isValid") || members.contains_key("success") {
+        bodies.push((name.to_owned(), value.clone()));
+    } else {
+        members
+            .iter()
+            .for_each(|(key, inner)| collect(bodies, &format!("{name} {key}"), inner));
+    }
+}
