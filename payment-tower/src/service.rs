@@ -46,7 +46,10 @@ where
         let (mut parts, body) = request.into_parts();
         let job = match self.gate.admit(&Head::new(&parts)) {
             Admission::Answer(reply) => return ResponseFuture::answer(reply),
-            Admission::Priced(job) => job,
+            Admission::Priced(job) => match job.answer_at_once() {
+                Ok(reply) => return ResponseFuture::answer(reply),
+                Err(job) => job,
+            },
         };
         // The instance that was polled ready is the one to call; leave the clone behind.
         let next = self.inner.clone();
