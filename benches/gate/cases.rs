@@ -83,17 +83,29 @@ impl Cases {
             Case::new("refused: garbage, MPP", &mpp, StatusCode::PAYMENT_REQUIRED)
                 .same((AUTHORIZATION, payment_garbage))
                 .aims("+ 700 ns", ""),
-            Case::new("refused: forged challenge", &mpp, StatusCode::PAYMENT_REQUIRED)
-                .same(wallet::mpp_forged(&mpp).await?)
-                .aims("+ 2500 ns", ""),
-            Case::new("refused: signature, x402", &x402, StatusCode::PAYMENT_REQUIRED)
-                .same(wallet::x402_of_another_signer().await?)
-                .with_curve()
-                .aims("the curve + 10 %", ""),
-            Case::new("refused: signature, MPP", &mpp, StatusCode::PAYMENT_REQUIRED)
-                .same(wallet::mpp_of_another_signer(&mpp).await?)
-                .with_curve()
-                .aims("the curve + 10 %", ""),
+            Case::new(
+                "refused: forged challenge",
+                &mpp,
+                StatusCode::PAYMENT_REQUIRED,
+            )
+            .same(wallet::mpp_forged(&mpp).await?)
+            .aims("+ 2500 ns", ""),
+            Case::new(
+                "refused: signature, x402",
+                &x402,
+                StatusCode::PAYMENT_REQUIRED,
+            )
+            .same(wallet::x402_of_another_signer().await?)
+            .with_curve()
+            .aims("the curve + 10 %", ""),
+            Case::new(
+                "refused: signature, MPP",
+                &mpp,
+                StatusCode::PAYMENT_REQUIRED,
+            )
+            .same(wallet::mpp_of_another_signer(&mpp).await?)
+            .with_curve()
+            .aims("the curve + 10 %", ""),
         ];
         let bare = Case::new("bare axum handler", &app(Taking::Nothing)?, StatusCode::OK);
         Ok(Self { bare, all })

@@ -103,12 +103,17 @@ fn beside(
     curve: &Curve,
     pace: Pace,
 ) -> Result<Inside, Failure> {
-    let batch = if case.has_curve { pace.curve_batch } else { pace.batch };
+    let batch = if case.has_curve {
+        pace.curve_batch
+    } else {
+        pace.batch
+    };
     for _ in 0..WARM {
         turn(runtime, bare, 1)?;
         turn(runtime, case, 1)?;
     }
-    let (bare_allocations, allocations) = (allocations(runtime, bare)?, allocations(runtime, case)?);
+    let (bare_allocations, allocations) =
+        (allocations(runtime, bare)?, allocations(runtime, case)?);
     let mut turns = Vec::with_capacity(pace.turns);
     for _ in 0..pace.turns {
         let bare = turn(runtime, bare, pace.batch)?;
@@ -121,7 +126,11 @@ fn beside(
     Ok(Inside {
         bare: median(turns.iter().map(|(bare, ..)| *bare)),
         time: median(turns.iter().map(|(_, time, _)| *time)),
-        ratio: median(turns.iter().map(|(bare, time, _)| thousandths(*bare, *time))),
+        ratio: median(
+            turns
+                .iter()
+                .map(|(bare, time, _)| thousandths(*bare, *time)),
+        ),
         beyond: median(turns.iter().map(|(bare, time, _)| less(*time, *bare))),
         without_curve: case.has_curve.then(|| {
             let all = turns.iter().map(|(_, time, curve)| rest(*curve, *time));

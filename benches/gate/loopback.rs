@@ -44,7 +44,11 @@ fn beside(
     case: &mut Case,
     pace: Pace,
 ) -> Result<Loopback, Failure> {
-    let batch = if case.has_curve { pace.loopback_curve_batch } else { pace.loopback_batch };
+    let batch = if case.has_curve {
+        pace.loopback_curve_batch
+    } else {
+        pace.loopback_batch
+    };
     turn(bare_client, bare, pace.loopback_batch)?;
     turn(client, case, batch)?;
     let mut turns = Vec::with_capacity(pace.loopback_turns);

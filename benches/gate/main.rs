@@ -8,7 +8,8 @@
 //! - Credentials are signed before anything is timed, and each is used once. The answer of every
 //!   request is checked; no time is.
 //!
-//! `--quick` takes a few turns only.
+//! `--quick` takes a few turns only. `--only <part of a name>` measures the cases of that name in
+//! process, for a profiler.
 
 mod cases;
 mod inside;
@@ -66,11 +67,18 @@ fn main() -> Result<(), Failure> {
         true => QUICK,
         false => FULL,
     };
+    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut cases = Cases::new(&runtime, pace)?;
+    if let Some(part) = &only {
+        cases.all.retain(|case| case.name.contains(part.as_str()));
+    }
     let curve = inside::curve(pace)?;
     let inside = inside::measure(&runtime, &mut cases, pace)?;
     table::print_inside(&cases, &curve, &inside);
+    if only.is_some() {
+        return Ok(());
+    }
     let loopback = loopback::measure(&mut cases, pace)?;
     table::print_loopback(&cases, &loopback);
     Ok(())

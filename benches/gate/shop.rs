@@ -61,10 +61,13 @@ pub(crate) fn app(taking: Taking) -> Result<Router, Failure> {
 }
 
 fn gate(taking: Taking) -> Result<Option<Gate>, Failure> {
-    let x402 = || -> Result<_, Failure> { Ok(X402::new(Till).accept(ExactEvm::new(token()?, SELLER))) };
+    let x402 =
+        || -> Result<_, Failure> { Ok(X402::new(Till).accept(ExactEvm::new(token()?, SELLER))) };
     let mpp = || -> Result<_, Failure> {
         let charge = Charge::new(token()?, SELLER).settle_with(Backend);
-        Ok(Mpp::builder(HOST, Secret::new([7; 32])).method(charge).build()?)
+        Ok(Mpp::builder(HOST, Secret::new([7; 32]))
+            .method(charge)
+            .build()?)
     };
     let builder = match taking {
         Taking::Nothing => return Ok(None),

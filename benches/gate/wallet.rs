@@ -67,7 +67,9 @@ async fn challenge(shop: &Router) -> Result<Challenge, Failure> {
 
 async fn charge(challenge: &Challenge, signer: &LocalSigner) -> Result<Credential, Failure> {
     let consent = Consent::up_to(Units::from(MOST), SystemClock.now());
-    let value = Bill::read(challenge, &[])?.authorize(signer, consent).await?;
+    let value = Bill::read(challenge, &[])?
+        .authorize(signer, consent)
+        .await?;
     Ok((AUTHORIZATION, value))
 }
 
