@@ -75,19 +75,16 @@ pub enum HoldError {
 
 impl<G: ReplayGuard> Job<G> {
     /// The answer to a request that has brought no payment to look at, where the protocols have
-    /// their challenges at once: then no future need be made for it, and the handler not be
-    /// touched.
-    ///
-    /// # Errors
-    ///
-    /// The job as it was, which is to be run.
-    pub fn answer_at_once(self) -> Result<Reply, Self> {
+    /// their challenges at once: no future need be made for it then, and the handler not be
+    /// touched. `None` when the job is to be run.
+    #[must_use]
+    pub fn answer_at_once(&self) -> Option<Reply> {
         let why = match &self.claimed {
             Claimed::Nothing => None,
             Claimed::Unreadable(refusal) => Some(refusal),
-            Claimed::Something(_) => return Err(self),
+            Claimed::Something(_) => return None,
         };
-        self.priced.unpaid_at_once(&self.ask, why).ok_or(self)
+        self.priced.unpaid_at_once(&self.ask, why)
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.

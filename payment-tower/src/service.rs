@@ -46,11 +46,11 @@ where
         let (mut parts, body) = request.into_parts();
         let job = match self.gate.admit(&Head::new(&parts)) {
             Admission::Answer(reply) => return ResponseFuture::answer(reply),
-            Admission::Priced(job) => match job.answer_at_once() {
-                Ok(reply) => return ResponseFuture::answer(reply),
-                Err(job) => job,
-            },
+            Admission::Priced(job) => job,
         };
+        if let Some(reply) = job.answer_at_once() {
+            return ResponseFuture::answer(reply);
+        }
         // The instance that was polled ready is the one to call; leave the clone behind.
         let next = self.inner.clone();
         let mut ready = mem::replace(&mut self.inner, next);
