@@ -28,10 +28,10 @@ pub(crate) struct Loopback {
 /// Measures every case, in turns with the bare handler.
 pub(crate) fn measure(cases: &mut Cases, pace: Pace) -> Result<Vec<Loopback>, Failure> {
     let Cases { bare, all } = cases;
-    let mut client = Client::new(&[bare.app.clone()])?;
+    let mut client = Client::new(bare.app.clone())?;
     let mut measured = Vec::with_capacity(all.len());
     for case in all {
-        let mut of_case = Client::new(&[case.app.clone()])?;
+        let mut of_case = Client::new(case.app.clone())?;
         measured.push(beside(&mut client, bare, &mut of_case, case, pace)?);
     }
     Ok(measured)
@@ -102,15 +102,10 @@ fn serve(app: Router) -> Result<SocketAddr, Failure> {
 struct Client(Vec<Connection>);
 
 impl Client {
-    fn new(apps: &[Router]) -> Result<Self, Failure> {
-        let mut connections = Vec::new();
-        for app in apps {
-            let address = serve(app.clone())?;
-            for _ in 0..CONNECTIONS {
-                connections.push(Connection::open(address)?);
-            }
-        }
-        Ok(Self(connections))
+    fn new(app: Router) -> Result<Self, Failure> {
+        let address = serve(app)?;
+        let connections = (0..CONNECTIONS).map(|_| Connection::open(address));
+        connections.collect::<Result<_, _>>().map(Self)
     }
 
     /// Sends all requests, one under way on each connection.

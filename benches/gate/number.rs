@@ -10,8 +10,8 @@ pub(crate) fn median<T: Ord + Copy + Default>(values: impl IntoIterator<Item = T
 }
 
 /// One in thousandths of the other.
-pub(crate) const fn thousandths(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { part * 1000 / whole }
+pub(crate) fn thousandths(part: u64, whole: u64) -> u64 {
+    (part * 1000).checked_div(whole).unwrap_or_default()
 }
 
 /// Picoseconds of one of so many.
