@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tower::Service;
 
 use crate::cases::{Case, Cases};
-use crate::number::{each, less, median, thousandths};
+use crate::number::{each, less, median, quiet, thousandths};
 use crate::{Failure, Pace};
 
 /// Requests whose allocations are counted, one by one.
@@ -31,7 +31,8 @@ pub(crate) struct Inside {
     pub(crate) ratio: u64,
     /// What the bare handler does not take.
     pub(crate) beyond: i64,
-    /// What remains without the curve: all, and what the bare handler does not take.
+    /// What remains without the curve, by the quiet tenth of the turns: all, and what the bare
+    /// handler does not take.
     pub(crate) without_curve: Option<(i64, i64)>,
     pub(crate) allocations: u64,
     pub(crate) bare_allocations: u64,
@@ -122,7 +123,6 @@ fn beside(
         turns.push((bare, turn(runtime, case, batch)?, curve));
     }
     let turns = turns.as_slice();
-    let rest = |curve: u64, time: u64| less(time, curve);
     Ok(Inside {
         bare: median(turns.iter().map(|(bare, ..)| *bare)),
         time: median(turns.iter().map(|(_, time, _)| *time)),
@@ -133,11 +133,16 @@ fn beside(
         ),
         beyond: median(turns.iter().map(|(bare, time, _)| less(*time, *bare))),
         without_curve: case.has_curve.then(|| {
-            let all = turns.iter().map(|(_, time, curve)| rest(*curve, *time));
-            let beyond = turns
-                .iter()
-                .map(|(bare, time, curve)| rest(*curve, *time) - less(*bare, 0));
-            (median(all), median(beyond))
+            // The curve takes nearly all of the time: the difference of two turns would say more
+            // about what else the machine did.
+            let all = less(
+                quiet(turns.iter().map(|(_, time, _)| *time)),
+                quiet(turns.iter().map(|(.., curve)| *curve)),
+            );
+            (
+                all,
+                all - less(quiet(turns.iter().map(|(bare, ..)| *bare)), 0),
+            )
         }),
         allocations,
         bare_allocations,

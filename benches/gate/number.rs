@@ -9,6 +9,13 @@ pub(crate) fn median<T: Ord + Copy + Default>(values: impl IntoIterator<Item = T
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// The one that a tenth is below; 0 of none. What it was when nothing else ran.
+pub(crate) fn quiet<T: Ord + Copy + Default>(values: impl IntoIterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.into_iter().collect();
+    values.sort_unstable();
+    values.get(values.len() / 10).copied().unwrap_or_default()
+}
+
 /// One in thousandths of the other.
 pub(crate) fn thousandths(part: u64, whole: u64) -> u64 {
     (part * 1000).checked_div(whole).unwrap_or_default()

@@ -11,7 +11,7 @@ const WITHOUT_CURVE: &str = "everything but the curve in a paid request: < 15000
 pub(crate) fn print_inside(cases: &Cases, curve: &Curve, measured: &[Inside]) {
     let bare = median(measured.iter().map(|inside| inside.bare));
     let bare_allocations = median(measured.iter().map(|inside| inside.bare_allocations));
-    println!("\nin process, one request (medians of turns with the bare handler)\n");
+    println!("\nin process, one request (medians; no curve: quiet tenth)\n");
     println!(
         "{:<30} {:>8} {:>10} {:>8} {:>9} {:>10} {:>10} {:>7} {:>7}  aim",
         "", "ns", "req/s", "of bare", "+ ns", "no curve", "+ ns", "allocs", "+ ours"
