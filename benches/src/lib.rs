@@ -1,1 +1,2 @@
-//! Benchmarks live beside this file.
+//! Benchmarks: the gate beside a bare handler. The one bench is `gate`, run by
+//! `cargo bench -p tollgate-benches`.

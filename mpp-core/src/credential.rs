@@ -167,6 +167,10 @@ const SCHEME: &[u8] = b"payment";
 
 /// Where the list element ends: at a comma outside quotes.
 fn element_end(text: &[u8]) -> usize {
+    // Credentials are long, and most have neither.
+    let Some(special) = text.iter().position(|b| matches!(b, b',' | b'"')) else {
+        return text.len();
+    };
     let mut quoted = false;
     let mut escaped = false;
     let ends = |byte: &u8| {
@@ -179,7 +183,8 @@ fn element_end(text: &[u8]) -> usize {
         }
         false
     };
-    text.iter().position(ends).unwrap_or(text.len())
+    let end = text[special..].iter().position(ends);
+    end.map_or(text.len(), |end| special + end)
 }
 
 #[derive(Deserialize)]

@@ -12,7 +12,7 @@ use payment_core::{
 use crate::challenge::MAX_SENT;
 use crate::key::{Id, OfferKey, Slots};
 use crate::mpp::Shared;
-use crate::opaque::Opaque;
+use crate::opaque::{Opaque, Scopes};
 use crate::{
     AcceptPayment, EncodedRequest, MPP, Method, PAYMENT_AUTHORIZATION, Terms, credential, header,
     refuse, time,
@@ -145,22 +145,24 @@ pub(crate) struct RouteOffers {
     pub(crate) offers: Vec<Offer>,
     pub(crate) pay_within: Duration,
     pub(crate) margin_seconds: u64,
+    scopes: Scopes,
 }
 
 impl RouteOffers {
-    pub(crate) const fn new(shared: Arc<Shared>, offers: Vec<Offer>, route: &Route) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, offers: Vec<Offer>, route: &Route) -> Self {
         Self {
             shared,
             offers,
             pay_within: route.pay_within,
             margin_seconds: route.margin_seconds(),
+            scopes: Scopes::default(),
         }
     }
 
     fn issue(&self, ask: &Ask) -> Result<Challenge, Fault> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|error| Fault::internal("randomness", error))?;
-        let opaque = Opaque::write(nonce, ask);
+        let opaque = Opaque::write(nonce, &self.scopes.of(ask));
         let expires = time::format(expiry(ask.now, self.pay_within));
         let issue = |offer: &Offer| {
             let value = offer.issue(self.shared.header, &expires, &opaque)?;

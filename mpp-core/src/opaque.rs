@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+use std::sync::Mutex;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use payment_core::Ask;
@@ -25,11 +28,11 @@ impl Opaque {
     /// Letters that the text has on the wire.
     pub(crate) const LENGTH: usize = (JSON * 4).div_ceil(3);
 
-    /// Writes the text with this randomness for this request.
-    pub(crate) fn write(nonce: [u8; 16], ask: &Ask) -> [u8; Self::LENGTH] {
+    /// Writes the text with this randomness for a request of this scope.
+    pub(crate) fn write(nonce: [u8; 16], scope: &Scope) -> [u8; Self::LENGTH] {
         let mut json = [0; JSON];
         let mut left = json.as_mut_slice();
-        for part in [NONCE, &letters(nonce), SCOPE, &letters(scope(ask)), END] {
+        for part in [NONCE, &letters(nonce), SCOPE, scope, END] {
             let (place, rest) = left.split_at_mut(part.len());
             place.copy_from_slice(part);
             left = rest;
@@ -54,6 +57,40 @@ impl Opaque {
     }
 }
 
+/// The name of a route in letters.
+pub(crate) type Scope = [u8; LETTERS];
+
+/// The scope of the request that came last, so that a route with one URL hashes it once.
+#[derive(Default)]
+pub(crate) struct Scopes(Mutex<Option<Recent>>);
+
+struct Recent {
+    method: Cow<'static, str>,
+    resource: Box<str>,
+    scope: Scope,
+}
+
+impl Scopes {
+    /// The scope of this request.
+    pub(crate) fn of(&self, ask: &Ask) -> Scope {
+        // Hashing is quicker than to wait for somebody else's.
+        let Ok(mut recent) = self.0.try_lock() else {
+            return letters(scope(ask));
+        };
+        let same = |known: &&Recent| known.method == ask.method && known.resource == ask.resource;
+        if let Some(known) = recent.as_ref().filter(same) {
+            return known.scope;
+        }
+        let scope = letters(scope(ask));
+        *recent = Some(Recent {
+            method: ask.method.clone(),
+            resource: ask.resource.clone(),
+            scope,
+        });
+        scope
+    }
+}
+
 /// The route by method and canonical path. `HEAD` is the same route as `GET`.
 fn scope(ask: &Ask) -> [u8; 16] {
     let method = match &*ask.method {
@@ -71,7 +108,7 @@ fn scope(ask: &Ask) -> [u8; 16] {
     scope
 }
 
-fn letters(bytes: [u8; 16]) -> [u8; LETTERS] {
+fn letters(bytes: [u8; 16]) -> Scope {
     let mut letters = [0; LETTERS];
     let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut letters);
     written.expect("16 bytes are 22 letters of base64");

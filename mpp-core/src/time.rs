@@ -1,4 +1,5 @@
 use jiff::Timestamp as Instant;
+use jiff::fmt::temporal::DateTimePrinter;
 use payment_core::Timestamp;
 
 /// Reads an RFC 3339 time: offset required, `T`/`Z` of either case. Before 1970 reads as 1970.
@@ -13,11 +14,14 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
 /// Writes whole seconds in upper case: `2026-01-15T12:05:00Z`. Stays at the year 9999.
 pub(crate) fn format(at: Timestamp) -> String {
     let seconds = i64::try_from(at.seconds()).unwrap_or(i64::MAX);
-    Instant::from_second(seconds)
-        .unwrap_or(Instant::MAX)
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    let at = Instant::from_second(seconds).unwrap_or(Instant::MAX);
+    let mut text = String::with_capacity("2026-01-15T12:05:00Z".len());
+    // A string takes all that is written to it.
+    let _ = PRINTER.print_timestamp(&at, &mut text);
+    text
 }
+
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
 /// The shape alone; the library knows the calendar, and accepts more than RFC 3339 does.
 fn is_rfc3339(text: &[u8]) -> bool {

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use crate::Timestamp;
 
 /// One request, as protocols see it: read from the head once, owned, nothing to re-read.
@@ -7,7 +9,7 @@ pub struct Ask {
     /// When the request came in.
     pub now: Timestamp,
     /// The method in upper case.
-    pub method: Box<str>,
+    pub method: Cow<'static, str>,
     /// The path as dispatched.
     pub path: Box<str>,
     /// The query without its `?`.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -311,18 +312,15 @@ impl<G: ReplayGuard> RouteGate<G> {
     fn ask(&self, head: &dyn RequestHead) -> Ask {
         let Priced { shared, route, .. } = &*self.priced;
         let path = route.resource.as_deref().unwrap_or_else(|| head.path());
-        let mut resource = String::with_capacity(64 + path.len());
-        match shared.origin.as_deref() {
-            Some(origin) => resource.push_str(origin),
-            None => {
-                resource.push_str("http://");
-                resource.push_str(display_authority(head.authority()));
-            }
-        }
-        resource.push_str(path);
+        let (scheme, authority) = match shared.origin.as_deref() {
+            Some(origin) => ("", origin),
+            None => ("http://", display_authority(head.authority())),
+        };
+        // Exactly as long as it gets, so that it is allocated once.
+        let resource = [scheme, authority, path].concat();
         Ask {
             now: shared.clock.now(),
-            method: head.method().into(),
+            method: method_text(head.method()),
             path: head.path().into(),
             query: head.query().map(Into::into),
             resource: resource.into(),
@@ -358,6 +356,15 @@ fn is_preflight(head: &dyn RequestHead) -> bool {
         found
     };
     has("origin") && has("access-control-request-method")
+}
+
+/// The method, without an allocation for those that most requests have.
+fn method_text(method: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "HEAD"];
+    match USUAL.into_iter().find(|usual| *usual == method) {
+        Some(usual) => Cow::Borrowed(usual),
+        None => Cow::Owned(method.to_owned()),
+    }
 }
 
 /// The authority as something that can stand in a URL we print, or a name that says nothing.

@@ -11,8 +11,8 @@ use crate::gate::Priced;
 use crate::inflight::Place;
 use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket};
 use crate::{
-    Ask, Claim, Denied, Fault, Limits, MemoryReplayGuard, Paid, Payment, Pending, Problem,
-    ProtocolName, Receipt, Refusal, ReplayGuard, Reply, Timing, Units,
+    Ask, Challenge, Claim, Denied, Fault, Limits, MemoryReplayGuard, Paid, Payment, Pending,
+    Problem, ProtocolName, Receipt, Refusal, ReplayGuard, Reply, Soon, Timing, Units,
 };
 
 /// One request at a priced route, ready to run. Owns all it needs.
@@ -74,6 +74,19 @@ pub enum HoldError {
 }
 
 impl<G: ReplayGuard> Job<G> {
+    /// The answer to a request that has brought no payment to look at, where the protocols have
+    /// their challenges at once: no future need be made for it then, and the handler not be
+    /// touched. `None` when the job is to be run.
+    #[must_use]
+    pub fn answer_at_once(&self) -> Option<Reply> {
+        let why = match &self.claimed {
+            Claimed::Nothing => None,
+            Claimed::Unreadable(refusal) => Some(refusal),
+            Claimed::Something(_) => return None,
+        };
+        self.priced.unpaid_at_once(&self.ask, why)
+    }
+
     /// Runs the request through the gate, and calls `serve` at most once.
     ///
     /// The order is the security property: bind to this route's price, check locally, reserve,
@@ -499,27 +512,30 @@ impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
 impl<G: ReplayGuard> Priced<G> {
     /// The answer to a request that has not paid: each protocol adds its challenge.
     async fn unpaid(&self, ask: &Ask, why: Option<&Refusal>) -> Reply {
-        let Some(refusal) = why else {
-            return match self.offering.challenge(ask, None).await {
-                Ok(challenge) => Reply::challenged(&PAYMENT_REQUIRED, &[challenge]),
-                Err(fault) => self.fault(&fault),
-            };
-        };
-        tracing::debug!(protocol = %refusal.by(), code = %refusal.problem().code, "payment refused");
-        let mut reply = if refusal.invites_payment() {
-            match self.offering.challenge(ask, why).await {
-                Ok(challenge) => Reply::challenged(refusal.problem(), &[challenge]),
-                Err(fault) => return self.fault(&fault),
-            }
-        } else {
-            Reply::problem(refusal.problem())
-        };
-        for (name, value) in refusal.headers() {
-            reply.headers.append(name.clone(), value.clone());
+        match why {
+            Some(refusal) if !refusal.invites_payment() => uninviting(refusal),
+            _ => self.inviting(why, self.offering.challenge(ask, why).await),
         }
-        match refusal.wait() {
-            Some(wait) => reply.retry_after(wait),
-            None => reply,
+    }
+
+    /// The same, unless a challenge has to be awaited.
+    fn unpaid_at_once(&self, ask: &Ask, why: Option<&Refusal>) -> Option<Reply> {
+        match why {
+            Some(refusal) if !refusal.invites_payment() => Some(uninviting(refusal)),
+            _ => match self.offering.challenge(ask, why) {
+                Soon::Now(challenge) => Some(self.inviting(why, challenge?)),
+                Soon::Later(_) => None,
+            },
+        }
+    }
+
+    fn inviting(&self, why: Option<&Refusal>, challenge: Result<Challenge, Fault>) -> Reply {
+        match (challenge, why) {
+            (Ok(challenge), None) => Reply::payment_required(&challenge),
+            (Ok(challenge), Some(refusal)) => {
+                refused(refusal, Reply::challenged(refusal.problem(), &[challenge]))
+            }
+            (Err(fault), _) => self.fault(&fault),
         }
     }
 
@@ -558,6 +574,23 @@ impl<G: ReplayGuard> Priced<G> {
     }
 }
 
+/// A refusal that paying again does not mend.
+fn uninviting(refusal: &Refusal) -> Reply {
+    refused(refusal, Reply::problem(refusal.problem()))
+}
+
+/// Adds what the refusal says beside its problem.
+fn refused(refusal: &Refusal, mut reply: Reply) -> Reply {
+    tracing::debug!(protocol = %refusal.by(), code = %refusal.problem().code, "payment refused");
+    for (name, value) in refusal.headers() {
+        reply.headers.append(name.clone(), value.clone());
+    }
+    match refusal.wait() {
+        Some(wait) => reply.retry_after(wait),
+        None => reply,
+    }
+}
+
 fn store_fault(error: StoreFault) -> Fault {
     match error {
         StoreFault::Full => Fault::unavailable("replay_store_full", error),
@@ -592,14 +625,6 @@ fn in_progress(by: ProtocolName) -> Refusal {
         ),
     )
 }
-
-const PAYMENT_REQUIRED: Problem = Problem::new(
-    "https://paymentauth.org/problems/payment-required",
-    "Payment Required",
-    StatusCode::PAYMENT_REQUIRED,
-    "payment_required",
-    "this resource is paid for",
-);
 
 const SETTLEMENT_PENDING: Problem = Problem::new(
     "urn:tollgate:problem:settlement-pending",

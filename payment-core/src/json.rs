@@ -144,7 +144,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.inner()?;
         // Objects of the wire are small, and the count above bounds the square.
-        let mut seen: Vec<Cow<'de, str>> = Vec::new();
+        let mut seen: Vec<Cow<'de, str>> = Vec::with_capacity(8);
         while let Some(Name(name)) = members.next_key()? {
             self.count()?;
             if seen.contains(&name) {

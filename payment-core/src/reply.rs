@@ -1,4 +1,6 @@
-use bytes::{BufMut, Bytes, BytesMut};
+use std::sync::LazyLock;
+
+use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -40,6 +42,20 @@ impl Reply {
     /// A problem document that carries what each challenge adds: header lines, and members of
     /// the one JSON object.
     pub(crate) fn challenged(problem: &Problem, challenges: &[Challenge]) -> Self {
+        Self::of(problem.status, &encoded(problem), challenges)
+    }
+
+    /// The 402 of a request that brought no payment. Its problem is written once.
+    pub(crate) fn payment_required(challenge: &Challenge) -> Self {
+        static PROBLEM: LazyLock<Bytes> = LazyLock::new(|| encoded(&PAYMENT_REQUIRED));
+        Self::of(
+            PAYMENT_REQUIRED.status,
+            &PROBLEM,
+            std::slice::from_ref(challenge),
+        )
+    }
+
+    fn of(status: StatusCode, problem: &Bytes, challenges: &[Challenge]) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(
             CONTENT_TYPE,
@@ -47,28 +63,15 @@ impl Reply {
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static(VARY_ON));
-        let extra: usize = challenges.iter().map(|c| c.members.len() + 1).sum();
-        let mut body = BytesMut::with_capacity(256 + extra).writer();
-        // A struct of strings and a number always serializes; an empty body would still be a 402.
-        let _ = serde_json::to_writer(&mut body, problem);
-        let mut body = body.into_inner();
-        if body.last() == Some(&b'}') {
-            body.truncate(body.len() - 1);
-            for challenge in challenges.iter().filter(|c| !c.members.is_empty()) {
-                body.put_u8(b',');
-                body.put_slice(&challenge.members);
-            }
-            body.put_u8(b'}');
-        }
         for challenge in challenges {
             for (name, value) in &challenge.headers {
                 headers.append(name.clone(), value.clone());
             }
         }
         Self {
-            status: problem.status,
+            status,
             headers,
-            body: body.freeze(),
+            body: with_members(problem, challenges),
         }
     }
 
@@ -90,6 +93,45 @@ impl Reply {
         self
     }
 }
+
+fn encoded(problem: &Problem) -> Bytes {
+    let mut json = Vec::with_capacity(512);
+    // A struct of strings and a number always serializes; an empty body would still be a 402.
+    let _ = serde_json::to_writer(&mut json, problem);
+    json.into()
+}
+
+/// The object with the members that challenges add.
+fn with_members(problem: &Bytes, challenges: &[Challenge]) -> Bytes {
+    let added: usize = challenges.iter().map(added).sum();
+    let Some(open) = problem.strip_suffix(b"}").filter(|_| added > 0) else {
+        return problem.clone();
+    };
+    let mut body = Vec::with_capacity(problem.len() + added);
+    body.extend_from_slice(open);
+    for challenge in challenges.iter().filter(|c| !c.members.is_empty()) {
+        body.push(b',');
+        body.extend_from_slice(&challenge.members);
+    }
+    body.push(b'}');
+    body.into()
+}
+
+/// Bytes of the members, and of the comma before them.
+fn added(challenge: &Challenge) -> usize {
+    match challenge.members.len() {
+        0 => 0,
+        length => length + 1,
+    }
+}
+
+const PAYMENT_REQUIRED: Problem = Problem::new(
+    "https://paymentauth.org/problems/payment-required",
+    "Payment Required",
+    StatusCode::PAYMENT_REQUIRED,
+    "payment_required",
+    "this resource is paid for",
+);
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +183,16 @@ mod tests {
                     .count();
                 assert_eq!(lines, challenges.len());
             }
+        }
+    }
+
+    #[test]
+    fn an_unpaid_request_reads_the_problem_that_every_402_has() {
+        for challenge in [challenge("a", "\"a\":1"), challenge("none", "")] {
+            let reply = Reply::payment_required(&challenge);
+            let same = Reply::challenged(&PAYMENT_REQUIRED, &[challenge]);
+            assert_eq!((reply.status, &reply.body), (same.status, &same.body));
+            assert_eq!(reply.headers, same.headers);
         }
     }
 

@@ -48,6 +48,9 @@ where
             Admission::Answer(reply) => return ResponseFuture::answer(reply),
             Admission::Priced(job) => job,
         };
+        if let Some(reply) = job.answer_at_once() {
+            return ResponseFuture::answer(reply);
+        }
         // The instance that was polled ready is the one to call; leave the clone behind.
         let next = self.inner.clone();
         let mut ready = mem::replace(&mut self.inner, next);

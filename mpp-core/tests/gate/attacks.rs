@@ -128,6 +128,25 @@ async fn the_challenge_of_a_cheaper_route_buys_nothing_dearer() {
 }
 
 #[tokio::test]
+async fn every_challenge_is_of_its_own_request_whichever_came_before() {
+    let counter = Counter::open();
+    let requests = [("GET", "/a"), ("GET", "/b"), ("POST", "/b"), ("GET", "/a")];
+    let mut asked = Vec::new();
+    for (method, path) in requests {
+        let ask = ask_of(request(method, path), NOW).await;
+        let challenge = counter.challenge(&ask).await;
+        asked.push((ask, challenge));
+    }
+    for (ask, _) in &asked {
+        for (of, challenge) in &asked {
+            let same = ask.method == of.method && ask.path == of.path;
+            let taken = kind(counter.take(ask, challenge)) == is("ok", 200);
+            assert_eq!(taken, same, "{ask:?} {of:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_challenge_of_a_route_at_the_same_price_is_not_good_for_another() {
     let counter = Counter::open();
     let challenge = counter.challenge(&ask().await).await;

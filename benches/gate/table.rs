@@ -1,0 +1,75 @@
+//! What was measured, beside what is aimed at.
+
+use crate::cases::Cases;
+use crate::inside::{Curve, Inside};
+use crate::loopback::Loopback;
+use crate::number::{fraction, median, nanos, per_second};
+
+/// What a paid request may take beside the curve, whatever the finer aims say.
+const WITHOUT_CURVE: &str = "everything but the curve in a paid request: < 15000 ns";
+
+pub(crate) fn print_inside(cases: &Cases, curve: &Curve, measured: &[Inside]) {
+    let bare = median(measured.iter().map(|inside| inside.bare));
+    let bare_allocations = median(measured.iter().map(|inside| inside.bare_allocations));
+    println!("\nin process, one request (medians; no curve: quiet tenth)\n");
+    println!(
+        "{:<30} {:>8} {:>10} {:>8} {:>9} {:>10} {:>10} {:>7} {:>7}  aim",
+        "", "ns", "req/s", "of bare", "+ ns", "no curve", "+ ns", "allocs", "+ ours"
+    );
+    let whole = |picoseconds: u64| nanos(i64::try_from(picoseconds).unwrap_or(i64::MAX));
+    println!(
+        "{:<30} {:>8} {:>10} {:>8} {:>9} {:>10} {:>10} {bare_allocations:>7}",
+        cases.bare.name,
+        whole(bare),
+        per_second(bare),
+        fraction(1000),
+        "",
+        "",
+        ""
+    );
+    for (case, inside) in cases.all.iter().zip(measured) {
+        let (all, beyond) = match inside.without_curve {
+            Some((all, beyond)) => (nanos(all), nanos(beyond)),
+            None => Default::default(),
+        };
+        println!(
+            "{:<30} {:>8} {:>10} {:>8} {:>9} {all:>10} {beyond:>10} {:>7} {:>7}  {}",
+            case.name,
+            whole(inside.time),
+            per_second(inside.time),
+            fraction(inside.ratio),
+            nanos(inside.beyond),
+            inside.allocations,
+            i128::from(inside.allocations) - i128::from(inside.bare_allocations),
+            case.aims.inside,
+        );
+    }
+    println!(
+        "{:<30} {:>8} {:>10}",
+        "signature recovery alone",
+        whole(curve.time),
+        per_second(curve.time)
+    );
+    println!("\naim for {WITHOUT_CURVE}");
+}
+
+pub(crate) fn print_loopback(cases: &Cases, measured: &[Loopback]) {
+    let bare = median(measured.iter().map(|loopback| loopback.bare));
+    println!("\nover loopback, kept-alive connections\n");
+    println!("{:<30} {:>10} {:>8}  aim", "", "req/s", "of bare");
+    println!(
+        "{:<30} {:>10} {:>8}",
+        cases.bare.name,
+        per_second(bare),
+        fraction(1000)
+    );
+    for (case, loopback) in cases.all.iter().zip(measured) {
+        println!(
+            "{:<30} {:>10} {:>8}  {}",
+            case.name,
+            per_second(loopback.time),
+            fraction(loopback.ratio),
+            case.aims.loopback,
+        );
+    }
+}
