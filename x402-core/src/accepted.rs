@@ -65,7 +65,7 @@ impl Accepted<'_> {
             Ok(Some(extra)) => {
                 let adds =
                     |key: &&str| extra.contains_key(*key) && !offer.extra().contains_key(*key);
-                contains(&extra, offer.extra()) && !OURS_TO_SAY.iter().any(|key| adds(&key))
+                contains(&extra, offer.extra()) && !OURS_TO_SAY.iter().any(adds)
             }
             Ok(None) => offer.extra().is_empty(),
             Err(_) => false,

@@ -72,7 +72,7 @@ impl<F: Facilitator> BoundPayment<F> {
         match self.facilitator.settle(&request).await {
             Ok(answer) => self.outcome(&request, answer, Evidence::default()),
             Err(fault @ FacilitatorFault::NotSent(_)) => Err(as_fault(fault).into()),
-            Err(fault) => Err(self.pending(Evidence::default(), fault)),
+            Err(fault) => Err(self.pending(&Evidence::default(), fault)),
         }
     }
 
@@ -85,7 +85,7 @@ impl<F: Facilitator> BoundPayment<F> {
         {
             Ok(answer) => self.outcome(&request, answer, earlier),
             // Not even "not sent" tells anything about the settlement sent before.
-            Err(fault) => Err(self.pending(earlier, fault)),
+            Err(fault) => Err(self.pending(&earlier, fault)),
         }
     }
 
@@ -96,14 +96,14 @@ impl<F: Facilitator> BoundPayment<F> {
         earlier: Evidence,
     ) -> Result<Receipt, Denied> {
         if let Some(why) = answer.contradicts(request) {
-            return Err(self.pending(earlier, FacilitatorFault::Garbage(why)));
+            return Err(self.pending(&earlier, FacilitatorFault::Garbage(why)));
         }
         match answer {
             SettleAnswer::Settled { transaction, .. } => self.receipt(&transaction),
             SettleAnswer::Refused { code } => Err(self.refused(&code).into()),
             SettleAnswer::Pending { transaction } => {
                 let evidence = Evidence::new(transaction).or(earlier);
-                Err(self.pending(evidence, FacilitatorFault::Garbage("not settled yet")))
+                Err(self.pending(&evidence, FacilitatorFault::Garbage("not settled yet")))
             }
         }
     }
@@ -139,7 +139,7 @@ impl<F: Facilitator> BoundPayment<F> {
 
     fn pending(
         &self,
-        evidence: Evidence,
+        evidence: &Evidence,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Denied {
         let transaction = evidence.transaction().unwrap_or_default();

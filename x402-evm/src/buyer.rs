@@ -7,8 +7,8 @@ use alloy_primitives::{Address, B256, U256};
 use payment_core::{Account, Asset, Network, Timestamp, Units};
 use payment_evm::{Authorization, Domain, Signer, SignerError, random_word};
 use serde_json::value::RawValue;
-use x402_core::wire::{v1, v2};
 use x402_core::v1_network;
+use x402_core::wire::{v1, v2};
 
 use crate::payload::ExactPayload;
 
@@ -74,7 +74,7 @@ impl Exact {
         if flow == "escrow" {
             return Err(BuyError::Method);
         }
-        Self::read(Terms {
+        Self::read(&Terms {
             scheme: &offer.scheme,
             network: &network,
             amount: &offer.amount,
@@ -94,7 +94,7 @@ impl Exact {
     /// As [`Exact::from_v2`].
     pub fn from_v1(offer: &v1::PaymentRequirements) -> Result<Self, BuyError> {
         let network = v1_network(&offer.network).ok_or(BuyError::Network)?;
-        Self::read(Terms {
+        Self::read(&Terms {
             scheme: &offer.scheme,
             network: &network,
             amount: &offer.max_amount_required,
@@ -107,7 +107,7 @@ impl Exact {
         })
     }
 
-    fn read(terms: Terms<'_>) -> Result<Self, BuyError> {
+    fn read(terms: &Terms<'_>) -> Result<Self, BuyError> {
         if terms.scheme != "exact" {
             return Err(BuyError::Scheme);
         }
@@ -121,7 +121,9 @@ impl Exact {
         Ok(Self {
             chain_id: terms.network.chain_id().ok_or(BuyError::Network)?,
             token: Asset::parse(terms.asset).evm().ok_or(BuyError::Address)?,
-            pay_to: Account::parse(terms.pay_to).evm().ok_or(BuyError::Address)?,
+            pay_to: Account::parse(terms.pay_to)
+                .evm()
+                .ok_or(BuyError::Address)?,
             amount,
             max_timeout_seconds: terms.max_timeout_seconds,
             name: terms.name.ok_or(BuyError::Domain)?.to_owned(),
@@ -163,7 +165,9 @@ impl Exact {
         let valid_before = now.seconds().saturating_add(self.max_timeout_seconds);
         let nonce = random_word()?;
         let authorization = self.authorization(signer.address(), valid_after, valid_before, nonce);
-        let signature = signer.sign_digest(&authorization.digest(&self.domain())).await?;
+        let signature = signer
+            .sign_digest(&authorization.digest(&self.domain()))
+            .await?;
         let payload = ExactPayload {
             signature: &signature,
             authorization: &authorization,
@@ -215,8 +219,14 @@ pub async fn pay_v1<S: Signer>(
     now: Timestamp,
 ) -> Result<v1::PaymentPayload, BuyError> {
     let valid_after = now.seconds().saturating_sub(V1_BACKDATED);
-    let payload = Exact::from_v1(offer)?.sign(signer, valid_after, now).await?;
-    Ok(v1::PaymentPayload::new(&*offer.scheme, &*offer.network, payload))
+    let payload = Exact::from_v1(offer)?
+        .sign(signer, valid_after, now)
+        .await?;
+    Ok(v1::PaymentPayload::new(
+        &*offer.scheme,
+        &*offer.network,
+        payload,
+    ))
 }
 
 #[cfg(test)]

@@ -38,8 +38,7 @@ struct Presented<'a> {
 /// Reads an EIP-3009 payload.
 pub(crate) fn read(payload: &RawValue) -> Result<(Authorization, EvmSignature), Refusal> {
     let malformed = || refuse(Code::Malformed);
-    let presented: Presented<'_> =
-        serde_json::from_str(payload.get()).map_err(|_| malformed())?;
+    let presented: Presented<'_> = serde_json::from_str(payload.get()).map_err(|_| malformed())?;
     // Two kinds at once would let the facilitator settle another than we check.
     if presented.permit2.is_some() || presented.delegation_manager.is_some() {
         return Err(refuse(Code::PayloadType));
