@@ -1,0 +1,10 @@
+//! Attacks on whole services: axum routes behind a gate, both protocols, real signatures, a real
+//! chain, and a handler that counts its runs. Each test is named after a rule of the gate.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod answer;
+mod basics;
+mod kitchen;
+mod purse;
+mod shop;
+mod stepping;
