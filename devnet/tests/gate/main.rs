@@ -4,7 +4,9 @@
 
 mod answer;
 mod basics;
+mod binding;
 mod kitchen;
 mod purse;
 mod shop;
+mod single_use;
 mod stepping;

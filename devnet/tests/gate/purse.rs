@@ -66,6 +66,11 @@ impl Shop {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).unwrap()).unwrap()
     }
 
+    /// The envelope in a v2 header.
+    pub fn x402_of(&self, header: &Header) -> Value {
+        serde_json::from_slice(&STANDARD.decode(&header.1).unwrap()).unwrap()
+    }
+
     pub fn domain(&self) -> Domain {
         self.token().domain()
     }

@@ -208,6 +208,16 @@ impl Shop {
         Answer::of(path, response).await
     }
 
+    /// A request that needs nothing of the shop while it runs.
+    pub fn send_owned(
+        app: &Router,
+        path: &str,
+        header: &Header,
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        let (app, request) = (app.clone(), request("GET", path, std::slice::from_ref(header)));
+        async move { Self::send_to(&app, request).await }
+    }
+
     pub async fn get(&self, path: &str, headers: &[Header]) -> Answer {
         self.send(request("GET", path, headers)).await
     }
