@@ -5,8 +5,13 @@
 mod answer;
 mod basics;
 mod binding;
+mod departure;
+mod handlers;
 mod kitchen;
+mod onchain;
+mod outcomes;
 mod purse;
 mod shop;
 mod single_use;
 mod stepping;
+mod windows;

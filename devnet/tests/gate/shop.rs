@@ -50,6 +50,8 @@ pub struct Plan {
     pub mpp: fn(MppBuilder) -> MppBuilder,
     pub key: &'static str,
     pub serve_within: Duration,
+    /// How long a transaction of the seller's is waited for.
+    pub mined_within: Duration,
 }
 
 impl Default for Plan {
@@ -63,6 +65,7 @@ impl Default for Plan {
             mpp: |builder| builder,
             key: KEY,
             serve_within: Duration::from_secs(6),
+            mined_within: Duration::from_secs(30),
         }
     }
 }
@@ -138,7 +141,9 @@ impl Shop {
         let (token, seller) = (self.token(), self.net.seller.address);
         let exact = ExactEvm::new(token.clone(), seller);
         let own_key = LocalSigner::from_hex(&self.net.seller.key.to_string()).unwrap();
-        let options = SettlerOptions::default().poll_every(Duration::from_millis(5));
+        let options = SettlerOptions::default()
+            .poll_every(Duration::from_millis(5))
+            .mined_within(plan.mined_within);
         let settler = Settler::connect(&self.net.rpc_url, own_key, options)
             .await
             .unwrap();
