@@ -109,12 +109,7 @@ impl Answer {
     /// A meal and the receipt that this header holds, and no other: the hash of the settlement.
     #[track_caller]
     pub fn served(&self, receipt: &str) -> B256 {
-        assert_eq!(
-            self.status,
-            200,
-            "{}",
-            String::from_utf8_lossy(&self.body)
-        );
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
         assert_eq!(self.body, MEAL);
         let caching = self.header("cache-control");
         assert!(caching.contains("private") && !caching.contains("public"));

@@ -43,7 +43,10 @@ async fn a_payment_buys_one_meal_whoever_settles() {
 async fn free_routes_stay_free() {
     let shop = Shop::open().await;
     let answer = shop.get("/free", &[]).await;
-    assert_eq!((answer.status.as_u16(), &*answer.body), (200, MEAL.as_bytes()));
+    assert_eq!(
+        (answer.status.as_u16(), &*answer.body),
+        (200, MEAL.as_bytes())
+    );
     assert!(shop.kitchen.last().is_none());
     shop.books(1, 0);
 }
@@ -51,7 +54,9 @@ async fn free_routes_stay_free() {
 #[tokio::test]
 async fn t90_no_method_gets_around_the_gate() {
     let shop = Shop::open().await;
-    for method in ["HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+    for method in [
+        "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
+    ] {
         let answer = shop.send(request(method, "/cheap", &[])).await;
         assert_eq!(answer.status, 402, "{method}");
         assert!(answer.headers.contains_key("payment-required"));
@@ -84,7 +89,9 @@ async fn t96_preflight_is_free_and_never_reaches_the_handler() {
 async fn t90_a_paid_head_is_one_request_and_does_not_buy_a_get() {
     let shop = Shop::open().await;
     let header = v2_header(&shop.x402("/cheap").await);
-    let answer = shop.send(request("HEAD", "/cheap", std::slice::from_ref(&header))).await;
+    let answer = shop
+        .send(request("HEAD", "/cheap", std::slice::from_ref(&header)))
+        .await;
     assert_eq!(answer.status, 200);
     shop.books(1, CENT);
     let answer = shop.get("/cheap", &[header]).await;

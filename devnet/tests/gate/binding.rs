@@ -43,7 +43,10 @@ async fn t01_what_the_buyer_changes_in_the_x402_echo_matches_nothing() {
     envelope["accepted"]["extra"]["paymentFlow"] = "escrow".into();
     let answer = shop.get("/cheap", &[v2_header(&envelope)]).await;
     answer.refused(402, "invalid_payment_requirements");
-    assert!(shop.facilitator.calls().is_empty(), "the facilitator was asked");
+    assert!(
+        shop.facilitator.calls().is_empty(),
+        "the facilitator was asked"
+    );
     assert!(shop.guard.is_empty());
     shop.books(0, 0);
 }
@@ -86,7 +89,9 @@ async fn t01_an_authorization_over_the_changed_values_is_refused() {
     assert!(shop.facilitator.calls().is_empty());
     shop.books(0, 0);
     // The one that was tried in all these ways is still good.
-    shop.get("/cheap", &[v2_header(&good)]).await.served("payment-response");
+    shop.get("/cheap", &[v2_header(&good)])
+        .await
+        .served("payment-response");
     shop.books(1, CENT);
 }
 
@@ -104,9 +109,15 @@ async fn t01_the_facilitator_hears_our_values_and_not_the_echo() {
     assert_eq!(calls.len(), 2);
     for call in calls {
         let text = call.body.to_string();
-        assert!(!text.contains("favourite") && !text.contains("note"), "{text}");
+        assert!(
+            !text.contains("favourite") && !text.contains("note"),
+            "{text}"
+        );
         assert_eq!(call.body["paymentRequirements"]["amount"], CENT.to_string());
-        assert_eq!(call.body["paymentPayload"]["accepted"]["amount"], CENT.to_string());
+        assert_eq!(
+            call.body["paymentPayload"]["accepted"]["amount"],
+            CENT.to_string()
+        );
     }
     shop.books(1, CENT);
 }
@@ -118,16 +129,41 @@ async fn t50_what_the_buyer_changes_in_the_mpp_echo_is_not_ours() {
     let dear = shop.mpp("/dear").await;
     let changes: [(&str, Value, u16, &str); 12] = [
         ("id", "A".repeat(43).into(), 402, "invalid_challenge"),
-        ("id", dear["challenge"]["id"].clone(), 402, "invalid_challenge"),
-        ("realm", "other.example.com".into(), 402, "invalid_challenge"),
+        (
+            "id",
+            dear["challenge"]["id"].clone(),
+            402,
+            "invalid_challenge",
+        ),
+        (
+            "realm",
+            "other.example.com".into(),
+            402,
+            "invalid_challenge",
+        ),
         ("method", "tempo".into(), 400, "method_unsupported"),
         ("intent", "session".into(), 400, "method_unsupported"),
-        ("request", dear["challenge"]["request"].clone(), 402, "invalid_challenge"),
+        (
+            "request",
+            dear["challenge"]["request"].clone(),
+            402,
+            "invalid_challenge",
+        ),
         ("request", "e30".into(), 402, "invalid_challenge"),
         ("expires", far.into(), 402, "invalid_challenge"),
-        ("opaque", dear["challenge"]["opaque"].clone(), 402, "invalid_challenge"),
+        (
+            "opaque",
+            dear["challenge"]["opaque"].clone(),
+            402,
+            "invalid_challenge",
+        ),
         ("opaque", Value::Null, 402, "invalid_challenge"),
-        ("header", "Payment-Authorization".into(), 402, "invalid_challenge"),
+        (
+            "header",
+            "Payment-Authorization".into(),
+            402,
+            "invalid_challenge",
+        ),
         (
             "digest",
             "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:".into(),
@@ -149,7 +185,10 @@ async fn t50_what_the_buyer_changes_in_the_mpp_echo_is_not_ours() {
 async fn t41_an_mpp_echo_without_expiry_is_refused() {
     let shop = Shop::open().await;
     let mut credential = shop.mpp("/cheap").await;
-    credential["challenge"].as_object_mut().unwrap().remove("expires");
+    credential["challenge"]
+        .as_object_mut()
+        .unwrap()
+        .remove("expires");
     let answer = shop.get("/cheap", &[mpp_header(&credential)]).await;
     answer.refused(402, "invalid_challenge");
     for wrong in ["", "tomorrow", "2026-13-01T00:00:00Z", "1800000300"] {
@@ -222,7 +261,10 @@ async fn t55_a_source_that_is_not_the_payer_is_refused() {
     let shop = Shop::open().await;
     let other = elsewhere();
     for (source, code) in [
-        (format!("did:pkh:eip155:84532:{other}"), "verification_failed"),
+        (
+            format!("did:pkh:eip155:84532:{other}"),
+            "verification_failed",
+        ),
         (
             format!("did:pkh:eip155:1:{}", shop.buyer.address()),
             "verification_failed",
@@ -259,8 +301,12 @@ async fn t05_a_cheap_credential_on_a_dear_route_is_refused() {
     assert!(shop.facilitator.calls().is_empty());
     shop.books(0, 0);
     // They are still good where they are for.
-    shop.get("/cheap", &[v2_header(&v2)]).await.served("payment-response");
-    shop.get("/cheap", &[mpp_header(&mpp)]).await.served("payment-receipt");
+    shop.get("/cheap", &[v2_header(&v2)])
+        .await
+        .served("payment-response");
+    shop.get("/cheap", &[mpp_header(&mpp)])
+        .await
+        .served("payment-receipt");
     shop.books(2, 2 * CENT);
 }
 
@@ -315,7 +361,10 @@ async fn t06_the_host_header_does_not_move_the_resource() {
         answer.refused(402, "payment_required");
         let offers = answer.x402_offers();
         assert_eq!(offers.v2.resource.url, "https://api.example.com/cheap");
-        assert_eq!(offers.v1.accepts[0].resource, "https://api.example.com/cheap");
+        assert_eq!(
+            offers.v1.accepts[0].resource,
+            "https://api.example.com/cheap"
+        );
         assert_eq!(answer.challenge().realm, "api.example.com");
         assert!(!String::from_utf8_lossy(&answer.body).contains("evil"));
     }
@@ -329,9 +378,13 @@ async fn t91_a_credential_of_a_protocol_that_is_not_taken_counts_as_none() {
     let mpp = mpp_header(&shop.mpp("/cheap").await);
     let garbage = ("payment-signature", "!".to_owned());
     for header in [v2, v1, garbage] {
-        shop.get("/mpp", &[header]).await.refused(402, "payment_required");
+        shop.get("/mpp", &[header])
+            .await
+            .refused(402, "payment_required");
     }
-    shop.get("/x402", &[mpp]).await.refused(402, "payment_required");
+    shop.get("/x402", &[mpp])
+        .await
+        .refused(402, "payment_required");
     let basic = ("authorization", "Basic dXNlcjpwYXNz".to_owned());
     for path in ["/cheap", "/x402", "/mpp"] {
         let answer = shop.get(path, std::slice::from_ref(&basic)).await;
@@ -345,10 +398,14 @@ async fn t91_another_protocols_header_beside_a_payment_is_not_in_its_way() {
     let shop = Shop::open().await;
     let mpp = mpp_header(&shop.mpp("/mpp").await);
     let noise = ("payment-signature", "!".to_owned());
-    shop.get("/mpp", &[mpp, noise]).await.served("payment-receipt");
+    shop.get("/mpp", &[mpp, noise])
+        .await
+        .served("payment-receipt");
     let v2 = v2_header(&shop.x402("/x402").await);
     let noise = ("authorization", "Payment !".to_owned());
-    shop.get("/x402", &[v2, noise]).await.served("payment-response");
+    shop.get("/x402", &[v2, noise])
+        .await
+        .served("payment-response");
     shop.books(2, 2 * CENT);
 }
 

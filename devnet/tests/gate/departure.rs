@@ -59,7 +59,10 @@ async fn leaves_at_every_await(path: &str, kind: usize) {
         }
         times += 1;
     }
-    assert!(times >= 8, "{times} awaits: the request is not as stepwise as it should be");
+    assert!(
+        times >= 8,
+        "{times} awaits: the request is not as stepwise as it should be"
+    );
 }
 
 #[tokio::test]
@@ -86,7 +89,8 @@ async fn t25_a_settlement_that_began_goes_on_without_the_client() {
     let shop = Shop::open().await;
     let until = Arc::new(tokio::sync::Notify::new());
     let header = v2_header(&shop.x402("/cheap").await);
-    shop.facilitator.order(Route::Settle, Act::SlowAfter(Arc::clone(&until)));
+    shop.facilitator
+        .order(Route::Settle, Act::SlowAfter(Arc::clone(&until)));
     let request = tokio::spawn(Shop::send_owned(&shop.app, "/cheap", &header));
     shop.facilitator.arrived(Route::Settle, 1).await;
     request.abort();
@@ -106,7 +110,11 @@ async fn t25_a_settlement_that_began_goes_on_without_the_client() {
     shop.books(2, CENT);
     let settled = shop.facilitator.calls();
     let settled = settled.iter().filter(|call| call.route == Route::Settle);
-    assert_eq!(settled.count(), 1, "the result was kept, not asked for again");
+    assert_eq!(
+        settled.count(),
+        1,
+        "the result was kept, not asked for again"
+    );
 }
 
 #[tokio::test]
@@ -124,6 +132,8 @@ async fn t121_a_client_that_leaves_while_the_handler_runs_has_paid_nothing() {
     assert!(shop.guard.is_empty(), "released");
     shop.books(1, 0);
     shop.kitchen.mood(Mood::Good);
-    shop.get("/cheap", &[header]).await.served("payment-response");
+    shop.get("/cheap", &[header])
+        .await
+        .served("payment-response");
     shop.books(2, CENT);
 }

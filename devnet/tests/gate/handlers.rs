@@ -111,7 +111,9 @@ async fn t23_settle_first_handler_error_runs_again_without_a_second_transfer() {
         assert_eq!(pay(&shop, "/first", &header).await.status, 500);
         crate::shop::settle_down().await;
         shop.kitchen.mood(Mood::Good);
-        pay(&shop, "/first", &header).await.served("payment-receipt");
+        pay(&shop, "/first", &header)
+            .await
+            .served("payment-receipt");
         shop.books(runs + 2, CENT * (sold + 1));
     }
 }
@@ -128,7 +130,9 @@ async fn t05_what_settled_first_and_failed_is_good_on_its_own_request_alone() {
         let answer = pay(&shop, path, &header).await;
         answer.refused(402, "invalid_exact_evm_nonce_already_used");
     }
-    pay(&shop, "/first", &header).await.served("x-payment-response");
+    pay(&shop, "/first", &header)
+        .await
+        .served("x-payment-response");
     shop.books(2, CENT);
 }
 
@@ -147,7 +151,8 @@ async fn t95_receipts_forged_by_a_handler_are_removed() {
                     assert!(shop.net.chain.receipt(hash).is_some());
                 } else {
                     let forged = answer.headers.iter().any(|(name, value)| {
-                        name.as_str().contains("payment") && value.as_bytes().starts_with(b"eyJzd")
+                        name.as_str().contains("payment")
+                            && value.as_bytes().starts_with(b"eyJzd")
                             && answer.message(name.as_str()).as_object().unwrap().len() == 1
                     });
                     assert!(!forged);

@@ -37,7 +37,10 @@ async fn node_fault_at_verify_is_5xx_and_the_payment_stays_good() {
         for fault in [Fault::Http500, Fault::CloseBefore, Fault::CloseAfter] {
             shop.net.rpc.fail_next_calling("eth_call", 9, fault);
             let answer = pay(&shop, "/cheap", &header).await;
-            assert!([502, 503, 504].contains(&answer.status.as_u16()), "{fault:?}");
+            assert!(
+                [502, 503, 504].contains(&answer.status.as_u16()),
+                "{fault:?}"
+            );
             assert_ne!(answer.code(), "settlement_pending", "nothing was sent");
             answer.is_the_gates();
             shop.net.rpc.heal();
@@ -56,9 +59,13 @@ async fn a_broadcast_without_an_answer_is_pending_and_found_on_the_chain() {
         let mut sold = 0;
         let mut runs = 0;
         for (header, receipt) in each(&shop, path).await {
-            shop.net.rpc.fail_next_calling("eth_sendRawTransaction", 1, Fault::CloseAfter);
+            shop.net
+                .rpc
+                .fail_next_calling("eth_sendRawTransaction", 1, Fault::CloseAfter);
             // Nor can it be looked for at once.
-            shop.net.rpc.fail_next_calling("eth_getTransactionReceipt", 1000, Fault::Http500);
+            shop.net
+                .rpc
+                .fail_next_calling("eth_getTransactionReceipt", 1000, Fault::Http500);
             let answer = pay(&shop, path, &header).await;
             answer.pending();
             sold += 1;
@@ -125,7 +132,9 @@ async fn t20_a_payer_without_money_is_refused_before_the_handler() {
     let [(x402, _), (mpp, _)] = payments;
     let answer = pay(&shop, "/cheap", &x402).await;
     answer.refused(402, "invalid_exact_evm_insufficient_balance");
-    pay(&shop, "/cheap", &mpp).await.refused(402, "payment_insufficient");
+    pay(&shop, "/cheap", &mpp)
+        .await
+        .refused(402, "payment_insufficient");
     assert_eq!(shop.kitchen.runs(), 0);
     assert!(shop.guard.is_empty());
 }
@@ -135,12 +144,17 @@ async fn t56_only_authorizations_are_taken_unless_more_is_configured() {
     let shop = open().await;
     let challenge = shop.get("/cheap", &[]).await.challenge();
     let details = &challenge.request.decode()["methodDetails"];
-    assert_eq!(details["credentialTypes"], serde_json::json!(["authorization"]));
+    assert_eq!(
+        details["credentialTypes"],
+        serde_json::json!(["authorization"])
+    );
     // A transfer that was really made does not help.
     let (chain, token) = (&shop.net.chain, shop.net.token.address);
     let amount = alloy_primitives::U256::from(CENT);
     let seller = shop.net.seller.address;
-    let paid = chain.transfer(token, &shop.net.buyers[0], seller, amount).unwrap();
+    let paid = chain
+        .transfer(token, &shop.net.buyers[0], seller, amount)
+        .unwrap();
     let credential = shop.mpp_for(&challenge).await;
     for payload in [
         serde_json::json!({"type": "hash", "hash": paid.transaction_hash}),
@@ -179,7 +193,9 @@ async fn t56_a_hash_is_good_for_one_challenge_of_the_sender_and_price() {
     let consent = mpp_evm::buyer::Consent::up_to(payment_core::Units::from(CENT), shop.now());
     let shown = |challenge: &mpp_core::Challenge, hash| {
         let bill = mpp_evm::buyer::Bill::read(challenge, &[]).unwrap();
-        let header = bill.transferred(shop.buyer.address(), hash, consent).unwrap();
+        let header = bill
+            .transferred(shop.buyer.address(), hash, consent)
+            .unwrap();
         ("authorization", header.to_str().unwrap().to_owned())
     };
     for hash in [
@@ -194,12 +210,23 @@ async fn t56_a_hash_is_good_for_one_challenge_of_the_sender_and_price() {
     assert_eq!(shop.kitchen.runs(), 0);
     let good = transfer(wallet, seller, CENT);
     let header = shown(&challenge, good);
-    assert_eq!(pay(&shop, "/cheap", &header).await.served("payment-receipt"), good);
+    assert_eq!(
+        pay(&shop, "/cheap", &header)
+            .await
+            .served("payment-receipt"),
+        good
+    );
     // Used, whatever challenge it is shown for next.
-    pay(&shop, "/cheap", &header).await.refused(402, "invalid_challenge");
+    pay(&shop, "/cheap", &header)
+        .await
+        .refused(402, "invalid_challenge");
     let next = shop.get("/cheap", &[]).await.challenge();
-    pay(&shop, "/cheap", &shown(&next, good)).await.refused(402, "invalid_challenge");
+    pay(&shop, "/cheap", &shown(&next, good))
+        .await
+        .refused(402, "invalid_challenge");
     let next = shop.get("/twin", &[]).await.challenge();
-    pay(&shop, "/twin", &shown(&next, good)).await.refused(402, "invalid_challenge");
+    pay(&shop, "/twin", &shown(&next, good))
+        .await
+        .refused(402, "invalid_challenge");
     assert_eq!(shop.kitchen.runs(), 1);
 }

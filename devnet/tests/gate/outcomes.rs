@@ -84,17 +84,27 @@ async fn facilitator_fault_at_verify_is_5xx_and_the_payment_stays_good() {
         (Act::lie("payer", stranger), 502, ANSWER),
         (Act::lie("payer", 7), 502, ANSWER),
     ];
-    faults.extend(garbage().into_iter().map(|bytes| (Act::Garbage(bytes), 502, ANSWER)));
+    faults.extend(
+        garbage()
+            .into_iter()
+            .map(|bytes| (Act::Garbage(bytes), 502, ANSWER)),
+    );
     let header = v2_header(&shop.x402("/cheap").await);
     for (fault, status, code) in faults {
         shop.facilitator.order(Route::Verify, fault.clone());
         let answer = pay(&shop, "/cheap", &header).await;
-        assert_eq!((answer.status.as_u16(), &*answer.code()), (status, code), "{fault:?}");
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.code()),
+            (status, code),
+            "{fault:?}"
+        );
         answer.is_the_gates();
         assert!(shop.guard.is_empty(), "{fault:?} left a reservation");
     }
     shop.books(0, 0);
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(1, CENT);
 }
 
@@ -115,11 +125,14 @@ async fn verify_says_no_and_the_buyer_hears_why_in_a_402() {
         shop.facilitator.order(Route::Verify, no(said));
         pay(&shop, "/cheap", &header).await.refused(402, heard);
     }
-    shop.facilitator.order(Route::Verify, no("unexpected_verify_error"));
+    shop.facilitator
+        .order(Route::Verify, no("unexpected_verify_error"));
     pay(&shop, "/cheap", &header).await.refused(502, ANSWER);
     assert!(shop.guard.is_empty());
     shop.books(0, 0);
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(1, CENT);
 }
 
@@ -136,7 +149,9 @@ async fn facilitator_that_is_gone_is_503_and_the_payment_stays_good() {
     shop.books(0, 0);
     assert!(shop.guard.is_empty());
     shop.facilitator = Facilitator::start(&shop.net, port).await.unwrap();
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(1, CENT);
 }
 
@@ -144,14 +159,23 @@ async fn facilitator_that_is_gone_is_503_and_the_payment_stays_good() {
 async fn facilitator_that_is_slow_to_verify_is_504_and_the_payment_stays_good() {
     let mut http = HttpOptions::default();
     http.verify_timeout = Duration::from_millis(500);
-    let shop = Shop::planned(Plan { http, ..Plan::default() }).await;
+    let shop = Shop::planned(Plan {
+        http,
+        ..Plan::default()
+    })
+    .await;
     let header = v2_header(&shop.x402("/cheap").await);
     let until = Arc::new(Notify::new());
-    shop.facilitator.order(Route::Verify, Act::SlowBefore(Arc::clone(&until)));
-    pay(&shop, "/cheap", &header).await.refused(504, "facilitator_timeout");
+    shop.facilitator
+        .order(Route::Verify, Act::SlowBefore(Arc::clone(&until)));
+    pay(&shop, "/cheap", &header)
+        .await
+        .refused(504, "facilitator_timeout");
     shop.books(0, 0);
     until.notify_one();
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(1, CENT);
 }
 
@@ -201,7 +225,8 @@ async fn settlement_without_an_answer_is_pending_until_there_is_proof_and_pays_o
             pay(&shop, path, &header).await.pending();
             shop.books(runs, CENT * sold);
             // Nor is another amount.
-            shop.facilitator.order(Route::Settle, remembers(&shop, Some("1")));
+            shop.facilitator
+                .order(Route::Settle, remembers(&shop, Some("1")));
             pay(&shop, path, &header).await.pending();
             shop.books(runs, CENT * sold);
             shop.facilitator.order(Route::Settle, proof);
@@ -218,7 +243,12 @@ async fn settlement_without_an_answer_is_pending_until_there_is_proof_and_pays_o
 async fn settlement_that_never_arrived_is_made_by_the_same_header() {
     let shop = Shop::open().await;
     let mut sold = 0;
-    let mut acts = vec![Act::CloseBefore, Act::Status(500), Act::Status(503), Act::Status(302)];
+    let mut acts = vec![
+        Act::CloseBefore,
+        Act::Status(500),
+        Act::Status(503),
+        Act::Status(302),
+    ];
     acts.extend(garbage().into_iter().map(Act::Garbage));
     for act in acts {
         let header = v2_header(&shop.x402("/cheap").await);
@@ -227,7 +257,9 @@ async fn settlement_that_never_arrived_is_made_by_the_same_header() {
         assert_eq!(answer.status, 503, "{act:?}");
         answer.pending();
         shop.books(2 * sold + 1, CENT * sold as u64);
-        pay(&shop, "/cheap", &header).await.served("payment-response");
+        pay(&shop, "/cheap", &header)
+            .await
+            .served("payment-response");
         sold += 1;
         shop.books(2 * sold, CENT * sold as u64);
     }
@@ -241,7 +273,9 @@ async fn a_settlement_turned_away_at_the_door_is_a_definite_no() {
         shop.facilitator.order(Route::Settle, Act::Status(status));
         pay(&shop, "/cheap", &header).await.refused(503, AWAY);
         shop.books(2 * sold + 1, CENT * sold as u64);
-        pay(&shop, "/cheap", &header).await.served("payment-response");
+        pay(&shop, "/cheap", &header)
+            .await
+            .served("payment-response");
     }
     shop.books(10, 5 * CENT);
 }
@@ -265,7 +299,9 @@ async fn facilitator_that_dies_before_settling_takes_nothing() {
     shop.books(1, 0);
     shop.kitchen.mood(Mood::Good);
     shop.facilitator = Facilitator::start(&shop.net, port).await.unwrap();
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(2, CENT);
 }
 
@@ -274,18 +310,26 @@ async fn settlement_slower_than_its_deadline_is_pending_and_delivered_once() {
     for act in [Act::SlowBefore as fn(Arc<Notify>) -> Act, Act::SlowAfter] {
         let mut http = HttpOptions::default();
         http.settle_timeout = Duration::from_millis(500);
-        let shop = Shop::planned(Plan { http, ..Plan::default() }).await;
+        let shop = Shop::planned(Plan {
+            http,
+            ..Plan::default()
+        })
+        .await;
         let header = v2_header(&shop.x402("/cheap").await);
         let until = Arc::new(Notify::new());
         let settled_before = act(Arc::clone(&until));
         let settled_before = matches!(settled_before, Act::SlowAfter(_));
-        shop.facilitator.order(Route::Settle, act(Arc::clone(&until)));
+        shop.facilitator
+            .order(Route::Settle, act(Arc::clone(&until)));
         pay(&shop, "/cheap", &header).await.pending();
         shop.books(1, if settled_before { CENT } else { 0 });
         if settled_before {
-            shop.facilitator.order(Route::Settle, remembers(&shop, None));
+            shop.facilitator
+                .order(Route::Settle, remembers(&shop, None));
         }
-        pay(&shop, "/cheap", &header).await.served("payment-response");
+        pay(&shop, "/cheap", &header)
+            .await
+            .served("payment-response");
         shop.books(2, CENT);
         // The slow one wakes up at last.
         until.notify_one();
@@ -314,14 +358,21 @@ async fn settlement_that_says_no_discards_the_meal() {
     answer.refused(402, "invalid_exact_evm_insufficient_balance");
     let said = answer.message("payment-response");
     assert_eq!(said["success"], false);
-    assert_eq!(said["errorReason"], "invalid_exact_evm_insufficient_balance");
+    assert_eq!(
+        said["errorReason"],
+        "invalid_exact_evm_insufficient_balance"
+    );
     assert_eq!(chain.balance_of(token, shop.net.seller.address), U256::ZERO);
     assert_eq!(shop.kitchen.runs(), 1);
     assert!(shop.guard.is_empty(), "released");
     // With money again, the same header pays.
     shop.kitchen.mood(Mood::Good);
-    chain.transfer(token, &shop.net.buyers[1], wallet.address, all).unwrap();
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    chain
+        .transfer(token, &shop.net.buyers[1], wallet.address, all)
+        .unwrap();
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(2, CENT);
 }
 
@@ -337,7 +388,10 @@ async fn t15_an_authorization_that_somebody_else_sent_is_not_taken_for_a_payment
     let signature = payment_evm::EvmSignature::from_hex(signature).unwrap();
     let call = authorization.calldata(&signature);
     let wallet = &shop.net.buyers[0];
-    shop.net.chain.send(wallet, shop.net.token.address, call).unwrap();
+    shop.net
+        .chain
+        .send(wallet, shop.net.token.address, call)
+        .unwrap();
     shop.books(0, CENT);
     for _ in 0..2 {
         let answer = pay(&shop, "/cheap", &v2_header(&envelope)).await;
@@ -356,7 +410,9 @@ async fn t14_a_pending_payment_outlives_its_own_expiry() {
     shop.advance(30 * 24 * 3600);
     pay(&shop, "/cheap", &header).await.pending();
     shop.facilitator.order(Route::Settle, proof);
-    pay(&shop, "/cheap", &header).await.served("payment-response");
+    pay(&shop, "/cheap", &header)
+        .await
+        .served("payment-response");
     shop.books(2, CENT);
 }
 
@@ -368,7 +424,8 @@ async fn t05_a_pending_payment_is_delivered_on_its_own_route_alone() {
     pay(&shop, "/cheap", &v2_header(&envelope)).await.pending();
     let v1 = crate::purse::v1_header(&crate::purse::as_v1(&envelope));
     for path in ["/twin", "/x402", "/cheap?other=1"] {
-        shop.facilitator.order(Route::Settle, remembers(&shop, None));
+        shop.facilitator
+            .order(Route::Settle, remembers(&shop, None));
         let answer = pay(&shop, path, &v1).await;
         answer.refused(402, "invalid_exact_evm_nonce_already_used");
         shop.facilitator.heal();

@@ -41,7 +41,12 @@ impl Shop {
     /// A signed v2 envelope for this route.
     pub async fn x402(&self, path: &str) -> Value {
         let offers = self.get(path, &[]).await.x402_offers().v2;
-        let paid = buyer::pay_v2(&offers.resource, &offers.accepts[0], &self.buyer, self.now());
+        let paid = buyer::pay_v2(
+            &offers.resource,
+            &offers.accepts[0],
+            &self.buyer,
+            self.now(),
+        );
         serde_json::to_value(paid.await.unwrap()).unwrap()
     }
 

@@ -219,7 +219,10 @@ impl Shop {
         path: &str,
         header: &Header,
     ) -> impl Future<Output = Answer> + Send + use<> {
-        let (app, request) = (app.clone(), request("GET", path, std::slice::from_ref(header)));
+        let (app, request) = (
+            app.clone(),
+            request("GET", path, std::slice::from_ref(header)),
+        );
         async move { Self::send_to(&app, request).await }
     }
 

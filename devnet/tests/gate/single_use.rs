@@ -17,14 +17,36 @@ async fn t10_the_same_credential_twice_buys_one_meal() {
         let shop = Shop::settling(means).await;
         let mut sold = 0;
         for (header, receipt, code) in [
-            (v2_header(&shop.x402("/cheap").await), "payment-response", USED),
-            (v1_header(&shop.x402_v1("/cheap").await), "x-payment-response", USED),
-            (mpp_header(&shop.mpp("/cheap").await), "payment-receipt", "invalid_challenge"),
-            (v2_header(&shop.x402("/first").await), "payment-response", USED),
-            (mpp_header(&shop.mpp("/first").await), "payment-receipt", "invalid_challenge"),
+            (
+                v2_header(&shop.x402("/cheap").await),
+                "payment-response",
+                USED,
+            ),
+            (
+                v1_header(&shop.x402_v1("/cheap").await),
+                "x-payment-response",
+                USED,
+            ),
+            (
+                mpp_header(&shop.mpp("/cheap").await),
+                "payment-receipt",
+                "invalid_challenge",
+            ),
+            (
+                v2_header(&shop.x402("/first").await),
+                "payment-response",
+                USED,
+            ),
+            (
+                mpp_header(&shop.mpp("/first").await),
+                "payment-receipt",
+                "invalid_challenge",
+            ),
         ] {
             let path = if sold < 3 { "/cheap" } else { "/first" };
-            shop.get(path, std::slice::from_ref(&header)).await.served(receipt);
+            shop.get(path, std::slice::from_ref(&header))
+                .await
+                .served(receipt);
             sold += 1;
             for _ in 0..3 {
                 let answer = shop.get(path, std::slice::from_ref(&header)).await;
@@ -51,8 +73,7 @@ async fn at_once(shop: &Shop, times: usize, path: &str, header: &Header) -> Vec<
 }
 
 fn one_of(answers: &[Answer], receipt: &str, spent: &str) {
-    let (good, refused): (Vec<_>, Vec<_>) =
-        answers.iter().partition(|answer| answer.status == 200);
+    let (good, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     assert_eq!(good.len(), 1);
     good[0].served(receipt);
     for answer in refused {
@@ -110,7 +131,9 @@ async fn t11_a_v1_header_is_good_on_one_of_two_routes_of_the_same_price() {
     let answer = shop.get("/twin", std::slice::from_ref(&header)).await;
     answer.served("x-payment-response");
     for path in ["/cheap", "/twin", "/first", "/x402"] {
-        shop.get(path, std::slice::from_ref(&header)).await.refused(402, USED);
+        shop.get(path, std::slice::from_ref(&header))
+            .await
+            .refused(402, USED);
     }
     shop.books(1, CENT);
 }
@@ -151,13 +174,21 @@ async fn t11_spelling_an_authorization_otherwise_does_not_make_it_another() {
     let shop = Shop::open().await;
     let envelope = shop.x402("/cheap").await;
     let header = v2_header(&envelope);
-    shop.get("/cheap", &[header]).await.served("payment-response");
+    shop.get("/cheap", &[header])
+        .await
+        .served("payment-response");
     let mut respelled = envelope.clone();
-    let from = envelope["payload"]["authorization"]["from"].as_str().unwrap();
+    let from = envelope["payload"]["authorization"]["from"]
+        .as_str()
+        .unwrap();
     respelled["payload"]["authorization"]["from"] = from.to_lowercase().into();
     respelled["payload"]["extra"] = "x".into();
-    shop.get("/cheap", &[v2_header(&respelled)]).await.refused(402, USED);
-    let nonce = envelope["payload"]["authorization"]["nonce"].as_str().unwrap();
+    shop.get("/cheap", &[v2_header(&respelled)])
+        .await
+        .refused(402, USED);
+    let nonce = envelope["payload"]["authorization"]["nonce"]
+        .as_str()
+        .unwrap();
     let upper = format!("0x{}", nonce[2..].to_uppercase());
     respelled["payload"]["authorization"]["nonce"] = upper.into();
     let answer = shop.get("/cheap", &[v2_header(&respelled)]).await;
@@ -184,7 +215,9 @@ async fn t11_one_authorization_is_one_payment_whichever_protocol_carries_it() {
             shop.get("/cheap", &[x402]).await.refused(402, USED);
         } else {
             shop.get("/cheap", &[x402]).await.served("payment-response");
-            shop.get("/cheap", &[mpp]).await.refused(402, "invalid_challenge");
+            shop.get("/cheap", &[mpp])
+                .await
+                .refused(402, "invalid_challenge");
         }
         shop.books(1, CENT);
     }
@@ -195,7 +228,9 @@ async fn t54_one_challenge_is_answered_once_whatever_is_signed_for_it() {
     let shop = Shop::open().await;
     let challenge = shop.get("/cheap", &[]).await.challenge();
     let first = shop.mpp_for(&challenge).await;
-    shop.get("/cheap", &[mpp_header(&first)]).await.served("payment-receipt");
+    shop.get("/cheap", &[mpp_header(&first)])
+        .await
+        .served("payment-receipt");
     // Another authorization for the same challenge: same nonce, another end.
     let second = shop.recharged(first, |signed| {
         signed.valid_before -= alloy_primitives::U256::from(1);
@@ -215,18 +250,26 @@ async fn t12_a_full_replay_store_refuses_new_payments_and_forgets_none() {
     let first = v2_header(&shop.x402("/cheap").await);
     let second = v2_header(&shop.x402("/cheap").await);
     let mpp = mpp_header(&shop.mpp("/cheap").await);
-    shop.get("/cheap", std::slice::from_ref(&first)).await.served("payment-response");
+    shop.get("/cheap", std::slice::from_ref(&first))
+        .await
+        .served("payment-response");
     for header in [&second, &mpp] {
         let answer = shop.get("/cheap", std::slice::from_ref(header)).await;
         answer.refused(503, "replay_store_full");
     }
     shop.get("/cheap", &[first]).await.refused(402, USED);
-    assert_eq!(shop.facilitator.calls().len(), 2, "nothing verified when full");
+    assert_eq!(
+        shop.facilitator.calls().len(),
+        2,
+        "nothing verified when full"
+    );
     shop.books(1, CENT);
     // There is room again once the first can be accepted by nobody.
     shop.advance(400);
     let third = v2_header(&shop.x402("/cheap").await);
-    shop.get("/cheap", &[third]).await.served("payment-response");
+    shop.get("/cheap", &[third])
+        .await
+        .served("payment-response");
     shop.books(2, 2 * CENT);
 }
 
@@ -235,8 +278,12 @@ async fn t12_a_used_credential_is_refused_for_as_long_as_it_could_be_accepted() 
     let shop = Shop::open().await;
     let envelope = shop.x402("/cheap").await;
     let credential = shop.mpp("/cheap").await;
-    shop.get("/cheap", &[v2_header(&envelope)]).await.served("payment-response");
-    shop.get("/cheap", &[mpp_header(&credential)]).await.served("payment-receipt");
+    shop.get("/cheap", &[v2_header(&envelope)])
+        .await
+        .served("payment-response");
+    shop.get("/cheap", &[mpp_header(&credential)])
+        .await
+        .served("payment-receipt");
     for _ in 0..20 {
         shop.advance(37);
         let answer = shop.get("/cheap", &[v2_header(&envelope)]).await;
@@ -256,7 +303,9 @@ async fn t17_our_own_record_is_what_refuses_a_replay() {
     use devnet::facilitator::{Act, Route};
     let shop = Shop::open().await;
     let header = v2_header(&shop.x402("/cheap").await);
-    shop.get("/cheap", std::slice::from_ref(&header)).await.served("payment-response");
+    shop.get("/cheap", std::slice::from_ref(&header))
+        .await
+        .served("payment-response");
     for route in [Route::Verify, Route::Settle] {
         shop.facilitator.order(route, Act::lie("isValid", true));
     }
@@ -288,11 +337,15 @@ async fn t120_too_many_payments_at_once_are_turned_away_and_cost_nothing() {
         let answer = shop.get("/cheap", std::slice::from_ref(&second)).await;
         answer.refused(503, "too_many_payments");
         // Those who only ask are not turned away.
-        shop.get("/cheap", &[]).await.refused(402, "payment_required");
+        shop.get("/cheap", &[])
+            .await
+            .refused(402, "payment_required");
         shop.kitchen.mood(Mood::Good);
         until.notify_one();
         running.await.unwrap().served("payment-response");
-        shop.get("/cheap", &[second]).await.served("payment-response");
+        shop.get("/cheap", &[second])
+            .await
+            .served("payment-response");
         shop.books(2, 2 * CENT);
     }
 }

@@ -105,7 +105,11 @@ impl ChargeBackend for Stepping {
     }
 
     async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
-        let Proof::Authorization { authorization, signature } = charge.proof() else {
+        let Proof::Authorization {
+            authorization,
+            signature,
+        } = charge.proof()
+        else {
             panic!("another credential type");
         };
         match self.simulate(authorization, signature).await {
@@ -115,7 +119,11 @@ impl ChargeBackend for Stepping {
     }
 
     async fn settle(&self, charge: &CheckedCharge) -> Result<B256, Denied> {
-        let Proof::Authorization { authorization, signature } = charge.proof() else {
+        let Proof::Authorization {
+            authorization,
+            signature,
+        } = charge.proof()
+        else {
             panic!("another credential type");
         };
         Ok(self.transfer(authorization, signature).await)

@@ -27,7 +27,12 @@ async fn t22_validity_must_cover_serving_and_settling_to_the_second() {
         };
         let shop = Shop::planned(plan).await;
         let now = shop.now().seconds();
-        for (end, good) in [(now - 1, false), (now, false), (now + margin - 1, false), (now + margin, true)] {
+        for (end, good) in [
+            (now - 1, false),
+            (now, false),
+            (now + margin - 1, false),
+            (now + margin, true),
+        ] {
             let envelope = shop.x402("/cheap").await;
             let envelope = shop.resigned(envelope, |signed| signed.valid_before = U256::from(end));
             let answer = x402(&shop, &envelope).await;
@@ -51,7 +56,11 @@ async fn t22_validity_must_cover_serving_and_settling_to_the_second() {
 async fn t40_an_authorization_for_the_far_future_is_refused() {
     let shop = Shop::open().await;
     let now = shop.now().seconds();
-    for end in [U256::from(now + 3600), U256::from(now + 7 * 86_400), U256::MAX] {
+    for end in [
+        U256::from(now + 3600),
+        U256::from(now + 7 * 86_400),
+        U256::MAX,
+    ] {
         let envelope = shop.x402("/cheap").await;
         let envelope = shop.resigned(envelope, |signed| signed.valid_before = end);
         x402(&shop, &envelope).await.refused(402, BEFORE);
@@ -60,7 +69,9 @@ async fn t40_an_authorization_for_the_far_future_is_refused() {
     for end in [U256::from(now + 7 * 86_400), U256::MAX] {
         let credential = shop.mpp("/cheap").await;
         let credential = shop.recharged(credential, |signed| signed.valid_before = end);
-        mpp(&shop, &credential).await.refused(402, "verification_failed");
+        mpp(&shop, &credential)
+            .await
+            .refused(402, "verification_failed");
     }
     shop.books(0, 0);
 }
@@ -75,7 +86,9 @@ async fn t40_an_authorization_that_is_not_valid_yet_is_refused() {
         x402(&shop, &envelope).await.refused(402, AFTER);
         let credential = shop.mpp("/cheap").await;
         let credential = shop.recharged(credential, |signed| signed.valid_after = start);
-        mpp(&shop, &credential).await.refused(402, "verification_failed");
+        mpp(&shop, &credential)
+            .await
+            .refused(402, "verification_failed");
     }
     // The contract wants the start to be past, not now: asked outside, and refused there.
     let envelope = shop.x402("/cheap").await;
@@ -98,13 +111,14 @@ async fn t41_a_challenge_ends_at_its_expiry() {
     let challenge = shop.get("/cheap", &[]).await.challenge();
     let credential = shop.mpp_for(&challenge).await;
     // What is signed stays good for longer than the challenge.
-    let credential =
-        shop.recharged(credential, |signed| signed.valid_before += U256::from(60));
+    let credential = shop.recharged(credential, |signed| signed.valid_before += U256::from(60));
     shop.advance(299);
     let early = shop.mpp_for(&challenge).await;
     mpp(&shop, &early).await.refused(402, "payment_expired");
     shop.advance(1);
-    mpp(&shop, &credential).await.refused(402, "payment_expired");
+    mpp(&shop, &credential)
+        .await
+        .refused(402, "payment_expired");
     shop.books(0, 0);
 }
 
@@ -112,8 +126,7 @@ async fn t41_a_challenge_ends_at_its_expiry() {
 async fn t41_a_challenge_is_good_until_its_last_second() {
     let shop = Shop::open().await;
     let credential = shop.mpp("/cheap").await;
-    let credential =
-        shop.recharged(credential, |signed| signed.valid_before += U256::from(60));
+    let credential = shop.recharged(credential, |signed| signed.valid_before += U256::from(60));
     shop.advance(299);
     mpp(&shop, &credential).await.served("payment-receipt");
     shop.books(1, CENT);
@@ -127,7 +140,9 @@ async fn t40_an_x402_payment_ends_six_seconds_before_it_expires() {
     shop.advance(300 - 6);
     x402(&shop, &early).await.served("payment-response");
     shop.advance(1);
-    shop.get("/cheap", &[v1_header(&late)]).await.refused(402, BEFORE);
+    shop.get("/cheap", &[v1_header(&late)])
+        .await
+        .refused(402, BEFORE);
     shop.books(1, CENT);
 }
 
@@ -189,7 +204,11 @@ async fn t30_a_signature_has_one_spelling() {
         let mut other = envelope.clone();
         other["payload"]["signature"] = signature.into();
         let answer = x402(&shop, &other).await;
-        assert!([400, 402].contains(&answer.status.as_u16()), "{how}: {}", answer.status);
+        assert!(
+            [400, 402].contains(&answer.status.as_u16()),
+            "{how}: {}",
+            answer.status
+        );
         answer.is_the_gates();
     }
     for (how, signature) in misspelled(credential["payload"]["signature"].as_str().unwrap()) {
@@ -215,7 +234,9 @@ async fn t30_the_other_v_recovers_somebody_else() {
     let mut bytes = hex::decode(signature).unwrap();
     bytes[64] = 55 - bytes[64];
     envelope["payload"]["signature"] = format!("0x{}", hex::encode(bytes)).into();
-    x402(&shop, &envelope).await.refused(402, "invalid_exact_evm_signature");
+    x402(&shop, &envelope)
+        .await
+        .refused(402, "invalid_exact_evm_signature");
     shop.books(0, 0);
 }
 
@@ -225,8 +246,14 @@ async fn t32_signatures_of_contract_wallets_are_refused_by_name() {
     let magic = "6492".repeat(16);
     let envelope = shop.x402("/cheap").await;
     for (signature, code) in [
-        (format!("0x{}{magic}", "00".repeat(96)), "eip6492_factory_not_allowed"),
-        (format!("0x{}", "11".repeat(130)), "unsupported_contract_signature"),
+        (
+            format!("0x{}{magic}", "00".repeat(96)),
+            "eip6492_factory_not_allowed",
+        ),
+        (
+            format!("0x{}", "11".repeat(130)),
+            "unsupported_contract_signature",
+        ),
     ] {
         let mut other = envelope.clone();
         other["payload"]["signature"] = signature.into();
