@@ -25,9 +25,13 @@ impl BoundAuthorization {
         presented: &Presented<'_>,
     ) -> Result<Self, Mismatch> {
         if let Some(source) = presented.source {
-            Source::parse(source).ok_or(Mismatch::OddSource)?.is(due, payload.from)?;
+            Source::parse(source)
+                .ok_or(Mismatch::OddSource)?
+                .is(due, payload.from)?;
         }
-        let [leg] = due.legs.as_slice() else { return Err(Mismatch::Splits) };
+        let [leg] = due.legs.as_slice() else {
+            return Err(Mismatch::Splits);
+        };
         if payload.to != leg.to {
             return Err(Mismatch::Recipient);
         }
@@ -37,7 +41,10 @@ impl BoundAuthorization {
         if !ChallengeHash::names(payload.nonce, presented.id, presented.realm) {
             return Err(Mismatch::Challenge);
         }
-        let latest = presented.expires.seconds().saturating_add(LATEST_AFTER_EXPIRY);
+        let latest = presented
+            .expires
+            .seconds()
+            .saturating_add(LATEST_AFTER_EXPIRY);
         if payload.valid_before.get() > U256::from(latest) {
             return Err(Mismatch::FarFuture);
         }
@@ -51,13 +58,18 @@ impl BoundAuthorization {
             valid_before: payload.valid_before.get(),
             nonce: payload.nonce,
         };
-        Ok(Self { authorization, signature, expires: presented.expires })
+        Ok(Self {
+            authorization,
+            signature,
+            expires: presented.expires,
+        })
     }
 }
 
 impl Candidate for BoundAuthorization {
     fn key(&self, due: &Due) -> ReplayKey {
-        self.authorization.replay_key(due.token.chain_id, due.token.address)
+        self.authorization
+            .replay_key(due.token.chain_id, due.token.address)
     }
 
     fn keep_until(&self) -> Timestamp {
@@ -65,17 +77,29 @@ impl Candidate for BoundAuthorization {
     }
 
     fn in_time(&self, now: Timestamp, margin_seconds: u64) -> Result<(), Mismatch> {
-        self.authorization.in_time(now, margin_seconds).map_err(|untimely| match untimely {
-            Untimely::NotYet => Mismatch::NotYet,
-            _ => Mismatch::Expired,
-        })
+        self.authorization
+            .in_time(now, margin_seconds)
+            .map_err(|untimely| match untimely {
+                Untimely::NotYet => Mismatch::NotYet,
+                _ => Mismatch::Expired,
+            })
     }
 
     fn prove(&self, due: &Due) -> Result<(Address, Proof), Mismatch> {
-        let Self { authorization, signature, .. } = *self;
+        let Self {
+            authorization,
+            signature,
+            ..
+        } = *self;
         authorization
             .check_signature(&due.token_domain, &signature)
             .map_err(|_| Mismatch::Signer)?;
-        Ok((authorization.from, Proof::Authorization { authorization, signature }))
+        Ok((
+            authorization.from,
+            Proof::Authorization {
+                authorization,
+                signature,
+            },
+        ))
     }
 }

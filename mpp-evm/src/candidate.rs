@@ -35,5 +35,8 @@ pub(crate) const LONGEST_TO_PAY: u64 = 24 * 3600;
 /// The name of one transaction: the same for a raw transaction and for the hash of one that was
 /// mined, so that neither pays after the other.
 pub(crate) fn transaction_key(chain_id: u64, hash: alloy_primitives::B256) -> ReplayKey {
-    ReplayKey::new("evm-transaction", &[&chain_id.to_be_bytes(), hash.as_slice()])
+    ReplayKey::new(
+        "evm-transaction",
+        &[&chain_id.to_be_bytes(), hash.as_slice()],
+    )
 }

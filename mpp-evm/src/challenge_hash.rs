@@ -27,7 +27,9 @@ impl ChallengeHash {
 
     /// Whether a hash names this challenge, in either form.
     pub(crate) fn names(hash: B256, id: &str, realm: &str) -> bool {
-        [Self::Packed, Self::JsonArray].into_iter().any(|form| form.of(id, realm) == hash)
+        [Self::Packed, Self::JsonArray]
+            .into_iter()
+            .any(|form| form.of(id, realm) == hash)
     }
 }
 

@@ -85,9 +85,25 @@ impl<B> Charge<B> {
 
     /// Settles with this backend.
     pub fn settle_with<C: ChargeBackend>(self, backend: C) -> Charge<C> {
-        let Self { token, recipient, types, splits, external_id, permit2, .. } = self;
+        let Self {
+            token,
+            recipient,
+            types,
+            splits,
+            external_id,
+            permit2,
+            ..
+        } = self;
         let backend = Arc::new(backend);
-        Charge { token, recipient, types, splits, external_id, permit2, backend }
+        Charge {
+            token,
+            recipient,
+            types,
+            splits,
+            external_id,
+            permit2,
+            backend,
+        }
     }
 
     /// The types that were asked for, or the safest that can pay: an authorization where the
@@ -105,7 +121,11 @@ impl<B> Charge<B> {
         if types.is_empty() {
             return wrong("none is named, and the token takes no authorizations");
         }
-        if types.iter().enumerate().any(|(at, kind)| types[..at].contains(kind)) {
+        if types
+            .iter()
+            .enumerate()
+            .any(|(at, kind)| types[..at].contains(kind))
+        {
             return wrong("one is named twice");
         }
         if types.contains(&CredentialType::Authorization)
@@ -143,7 +163,10 @@ impl<B: ChargeBackend> Charge<B> {
             return Err(ConfigError::setting("credential_types", reason));
         }
         if types.contains(&CredentialType::Hash) && route.pay_within.as_secs() > LONGEST_TO_PAY {
-            return Err(ConfigError::setting("pay_within", "more than a day with hash credentials"));
+            return Err(ConfigError::setting(
+                "pay_within",
+                "more than a day with hash credentials",
+            ));
         }
         Ok(Due {
             token_domain: self.token.domain(),
@@ -171,11 +194,19 @@ impl<B: ChargeBackend> Method for Charge<B> {
 
     fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError> {
         let decimals = self.token.decimals;
-        let cut: Result<Vec<_>, _> = self.splits.iter().map(|split| split.entry(decimals)).collect();
+        let cut: Result<Vec<_>, _> = self
+            .splits
+            .iter()
+            .map(|split| split.entry(decimals))
+            .collect();
         let (entries, splits): (Vec<Value>, Vec<Leg>) = cut?.into_iter().unzip();
         let due = Arc::new(self.due(route, &splits)?);
         let request = request(&due, entries, route.description.as_deref());
-        Ok(Box::new(ChargeTerms { request, due, backend: Arc::clone(&self.backend) }))
+        Ok(Box::new(ChargeTerms {
+            request,
+            due,
+            backend: Arc::clone(&self.backend),
+        }))
     }
 }
 
@@ -185,8 +216,14 @@ fn request(due: &Due, splits: Vec<Value>, description: Option<&str>) -> Map<Stri
     details.insert("chainId".into(), json!(due.token.chain_id));
     details.insert("credentialTypes".into(), json!(due.types));
     details.insert("decimals".into(), json!(due.token.decimals));
-    if let Some(spender) = due.spender.filter(|_| due.types.contains(&CredentialType::Permit2)) {
-        details.insert("permit2Address".into(), json!(due.permit2.to_checksum(None)));
+    if let Some(spender) = due
+        .spender
+        .filter(|_| due.types.contains(&CredentialType::Permit2))
+    {
+        details.insert(
+            "permit2Address".into(),
+            json!(due.permit2.to_checksum(None)),
+        );
         details.insert("spender".into(), json!(spender.to_checksum(None)));
     }
     if !splits.is_empty() {
@@ -194,7 +231,10 @@ fn request(due: &Due, splits: Vec<Value>, description: Option<&str>) -> Map<Stri
     }
     let mut request = Map::new();
     request.insert("amount".into(), json!(due.amount.to_string()));
-    request.insert("currency".into(), json!(due.token.address.to_checksum(None)));
+    request.insert(
+        "currency".into(),
+        json!(due.token.address.to_checksum(None)),
+    );
     request.insert("recipient".into(), json!(due.recipient.to_checksum(None)));
     request.insert("methodDetails".into(), details.into());
     if let Some(text) = description {

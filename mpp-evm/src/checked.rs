@@ -1,13 +1,14 @@
+use std::fmt;
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256};
 #[cfg(feature = "onchain")]
 use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256};
 use payment_core::Timestamp;
 use payment_evm::permit2::{ChargePermit, Spelling};
 use payment_evm::{Authorization, EvmSignature};
 
-use crate::Due;
+use crate::{CredentialType, Due};
 
 /// A charge whose payload was compared with what is due and whose signature was recovered. Only
 /// this crate makes one, so a backend that holds it need not check again what can be known
@@ -19,8 +20,8 @@ pub struct CheckedCharge {
     proof: Proof,
 }
 
-/// What moves, or has moved, the money.
-#[derive(Clone, Debug)]
+/// What moves, or has moved, the money. `Debug` shows no signature: who reads one could use it.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Proof {
     /// An authorization for the token contract.
@@ -57,6 +58,26 @@ pub enum Proof {
     },
 }
 
+impl Proof {
+    /// The type of credential it came as.
+    #[must_use]
+    pub const fn kind(&self) -> CredentialType {
+        match self {
+            Self::Authorization { .. } => CredentialType::Authorization,
+            Self::Permit2 { .. } => CredentialType::Permit2,
+            #[cfg(feature = "onchain")]
+            Self::Transaction { .. } => CredentialType::Transaction,
+            Self::Hash { .. } => CredentialType::Hash,
+        }
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Proof").field(&self.kind()).finish()
+    }
+}
+
 impl CheckedCharge {
     pub(crate) const fn new(due: Arc<Due>, payer: Address, proof: Proof) -> Self {
         Self { due, payer, proof }
@@ -78,5 +99,31 @@ impl CheckedCharge {
     #[must_use]
     pub const fn proof(&self) -> &Proof {
         &self.proof
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_signature() {
+        let signature = EvmSignature::from_hex(
+            "0x38dcc78a8a8bd834947e8421bb2b995c1ed07da953be15766260bc0fbc48759744d5d9887257c282212b13f6504c605ba31f1fe0b54e54a104940fcc6d961a621b",
+        );
+        let authorization = Authorization {
+            from: Address::ZERO,
+            to: Address::ZERO,
+            value: alloy_primitives::U256::ZERO,
+            valid_after: alloy_primitives::U256::ZERO,
+            valid_before: alloy_primitives::U256::ZERO,
+            nonce: B256::ZERO,
+        };
+        let proof = Proof::Authorization {
+            authorization,
+            signature: signature.unwrap(),
+        };
+        assert_eq!(format!("{proof:?}"), "Proof(Authorization)");
     }
 }

@@ -127,7 +127,10 @@ mod tests {
         for mismatch in Mismatch::ALL {
             let refusal = mismatch.refuse();
             assert!(refusal.invites_payment(), "{mismatch:?}");
-            assert!(seen.insert(refusal.problem().detail.to_string()), "{mismatch:?}");
+            assert!(
+                seen.insert(refusal.problem().detail.to_string()),
+                "{mismatch:?}"
+            );
         }
     }
 }

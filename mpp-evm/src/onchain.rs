@@ -52,8 +52,13 @@ impl OnchainCharge {
     async fn is_used(&self, charge: &CheckedCharge) -> Result<bool, CallFault> {
         let due = charge.due();
         match charge.proof() {
-            Proof::Authorization { authorization: Authorization { from, nonce, .. }, .. } => {
-                self.settler.authorization_used(due.token.address, *from, *nonce).await
+            Proof::Authorization {
+                authorization: Authorization { from, nonce, .. },
+                ..
+            } => {
+                self.settler
+                    .authorization_used(due.token.address, *from, *nonce)
+                    .await
             }
             Proof::Permit2 { permit, .. } => {
                 self.permit_used(due.permit2, charge.payer(), permit).await
@@ -68,8 +73,14 @@ impl OnchainCharge {
         owner: Address,
         permit: &ChargePermit,
     ) -> Result<bool, CallFault> {
-        let call = nonceBitmapCall { owner, word: permit.nonce >> 8 };
-        let answer = self.settler.simulate(permit2, call.abi_encode().into()).await?;
+        let call = nonceBitmapCall {
+            owner,
+            word: permit.nonce >> 8,
+        };
+        let answer = self
+            .settler
+            .simulate(permit2, call.abi_encode().into())
+            .await?;
         let bitmap = nonceBitmapCall::abi_decode_returns_validate(&answer);
         let bitmap: U256 = bitmap.map_err(|_| CallFault::Reverted(answer))?;
         Ok(bitmap.bit(usize::from(permit.nonce.byte(0))))
@@ -79,15 +90,32 @@ impl OnchainCharge {
     async fn send(&self, charge: &CheckedCharge) -> Result<Mined, SendFault> {
         let due = charge.due();
         match charge.proof() {
-            Proof::Authorization { authorization, signature } => {
+            Proof::Authorization {
+                authorization,
+                signature,
+            } => {
                 let token = due.token.address;
-                self.settler.transfer_with_authorization(token, authorization, signature).await
+                self.settler
+                    .transfer_with_authorization(token, authorization, signature)
+                    .await
             }
-            Proof::Permit2 { permit, spelling, signature } => {
+            Proof::Permit2 {
+                permit,
+                spelling,
+                signature,
+            } => {
                 let (owner, spelling) = (charge.payer(), *spelling);
                 let transfers = &transfers(charge);
-                let permit = SignedPermit { permit, spelling, owner, transfers, signature };
-                self.settler.permit_witness_transfer(due.permit2, &permit).await
+                let permit = SignedPermit {
+                    permit,
+                    spelling,
+                    owner,
+                    transfers,
+                    signature,
+                };
+                self.settler
+                    .permit_witness_transfer(due.permit2, &permit)
+                    .await
             }
             Proof::Transaction { raw, .. } => self.settler.broadcast_raw(raw).await,
             Proof::Hash { hash, .. } => Err(SendFault::Unknown { hash: *hash }),
@@ -97,15 +125,32 @@ impl OnchainCharge {
     async fn simulate(&self, charge: &CheckedCharge) -> Result<(), CallFault> {
         let due = charge.due();
         match charge.proof() {
-            Proof::Authorization { authorization, signature } => {
+            Proof::Authorization {
+                authorization,
+                signature,
+            } => {
                 let (settler, token) = (&self.settler, due.token.address);
-                settler.simulate_transfer_with_authorization(token, authorization, signature).await
+                settler
+                    .simulate_transfer_with_authorization(token, authorization, signature)
+                    .await
             }
-            Proof::Permit2 { permit, spelling, signature } => {
+            Proof::Permit2 {
+                permit,
+                spelling,
+                signature,
+            } => {
                 let (owner, spelling) = (charge.payer(), *spelling);
                 let transfers = &transfers(charge);
-                let permit = SignedPermit { permit, spelling, owner, transfers, signature };
-                self.settler.simulate_permit_witness_transfer(due.permit2, &permit).await
+                let permit = SignedPermit {
+                    permit,
+                    spelling,
+                    owner,
+                    transfers,
+                    signature,
+                };
+                self.settler
+                    .simulate_permit_witness_transfer(due.permit2, &permit)
+                    .await
             }
             Proof::Transaction { .. } | Proof::Hash { .. } => Ok(()),
         }
@@ -150,7 +195,11 @@ impl OnchainCharge {
             // The buyer has perhaps paid already, so it is not told to pay again.
             return Err(Fault::unavailable("transfer_not_mined", "no receipt yet").into());
         };
-        let mined_at = self.settler.block_time(mined.block_number).await.map_err(unavailable)?;
+        let mined_at = self
+            .settler
+            .block_time(mined.block_number)
+            .await
+            .map_err(unavailable)?;
         check_hash(&mined, mined_at, charge)
     }
 }
@@ -197,10 +246,13 @@ impl ChargeBackend for OnchainCharge {
     async fn reconcile(&self, charge: &CheckedCharge, evidence: &[u8]) -> Result<B256, Denied> {
         if let Proof::Hash { hash, .. } = charge.proof() {
             // Not to be set free for want of an answer: it may be settled.
-            return self.verify_hash(charge, *hash).await.map_err(|denied| match denied {
-                Denied::Failed(fault) => Evidence::of(*hash).unknown(fault),
-                other => other,
-            });
+            return self
+                .verify_hash(charge, *hash)
+                .await
+                .map_err(|denied| match denied {
+                    Denied::Failed(fault) => Evidence::of(*hash).unknown(fault),
+                    other => other,
+                });
         }
         let evidence = Evidence::read(evidence);
         if let Proof::Transaction { hash, .. } = charge.proof() {
@@ -227,7 +279,11 @@ impl ChargeBackend for OnchainCharge {
 /// Where the parts of a permit go: as is due, never as the payload says.
 fn transfers(charge: &CheckedCharge) -> Vec<TransferDetails> {
     let legs = charge.due().legs.iter();
-    legs.map(|leg| TransferDetails { to: leg.to, requested_amount: leg.amount.get() }).collect()
+    legs.map(|leg| TransferDetails {
+        to: leg.to,
+        requested_amount: leg.amount.get(),
+    })
+    .collect()
 }
 
 /// Nothing has left. Whose fault that is decides who hears of it.

@@ -11,7 +11,6 @@ use serde::de::IgnoredAny;
 use crate::mismatch::Mismatch;
 
 /// A payload whose members fit one type. Nothing in it has been compared with anything.
-#[derive(Debug)]
 pub(crate) enum Payload<'a> {
     Authorization(FlatAuthorization<'a>),
     Permit2(SignedPermit<'a>),
@@ -19,7 +18,6 @@ pub(crate) enum Payload<'a> {
     Hash(B256),
 }
 
-#[derive(Debug)]
 pub(crate) struct FlatAuthorization<'a> {
     pub(crate) from: Address,
     pub(crate) to: Address,
@@ -30,7 +28,6 @@ pub(crate) struct FlatAuthorization<'a> {
     pub(crate) signature: Cow<'a, str>,
 }
 
-#[derive(Debug)]
 pub(crate) struct SignedPermit<'a> {
     pub(crate) permit: Permit,
     pub(crate) transfers: Vec<TransferDetail>,
@@ -38,21 +35,21 @@ pub(crate) struct SignedPermit<'a> {
     pub(crate) signature: Cow<'a, str>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Permit {
     pub(crate) permitted: Vec<Permitted>,
     pub(crate) nonce: Units,
     pub(crate) deadline: Units,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Permitted {
     #[serde(with = "wire::address")]
     pub(crate) token: Address,
     pub(crate) amount: Units,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransferDetail {
     #[serde(with = "wire::address")]
@@ -60,7 +57,7 @@ pub(crate) struct TransferDetail {
     pub(crate) requested_amount: Units,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Witness<'a> {
     #[serde(with = "wire::word")]
@@ -76,7 +73,7 @@ struct HexAddress(#[serde(with = "wire::address")] Address);
 struct Hex32(#[serde(with = "wire::word")] B256);
 
 /// A text that is borrowed where the JSON allows.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Every member of every type. Which of them are there tells the type.
@@ -114,9 +111,10 @@ impl<'a> Payload<'a> {
         match (&*members.kind, has_flat, has_permit, members.hash) {
             ("authorization", true, false, None) => members.authorization().ok_or(Mismatch::Shape),
             ("permit2", false, true, None) => members.permit2().ok_or(Mismatch::Shape),
-            ("transaction", false, false, None) => {
-                members.signature.map(|raw| Self::Transaction(raw.0)).ok_or(Mismatch::Shape)
-            }
+            ("transaction", false, false, None) => members
+                .signature
+                .map(|raw| Self::Transaction(raw.0))
+                .ok_or(Mismatch::Shape),
             ("hash", false, false, Some(hash)) if members.signature.is_none() => {
                 Ok(Self::Hash(hash.0))
             }
@@ -206,7 +204,10 @@ mod tests {
     fn each_type_is_known_by_its_members() {
         assert_eq!(kind(&authorization()), Ok("authorization"));
         assert_eq!(kind(&permit2()), Ok("permit2"));
-        assert_eq!(kind(&json!({"type": "transaction", "signature": "0x02"})), Ok("transaction"));
+        assert_eq!(
+            kind(&json!({"type": "transaction", "signature": "0x02"})),
+            Ok("transaction")
+        );
         assert_eq!(kind(&json!({"type": "hash", "hash": WORD})), Ok("hash"));
         let unknown_members = with(authorization(), "note", json!({"a": [1]}));
         assert_eq!(kind(&unknown_members), Ok("authorization"));
@@ -215,13 +216,33 @@ mod tests {
     #[test]
     fn members_of_two_types_are_refused() {
         for (base, extras) in [
-            (authorization(), vec![("hash", json!(WORD)), ("witness", json!({"challengeHash": WORD}))]),
-            (permit2(), vec![("hash", json!(WORD)), ("from", json!(ADDRESS)), ("nonce", json!(WORD))]),
+            (
+                authorization(),
+                vec![
+                    ("hash", json!(WORD)),
+                    ("witness", json!({"challengeHash": WORD})),
+                ],
+            ),
+            (
+                permit2(),
+                vec![
+                    ("hash", json!(WORD)),
+                    ("from", json!(ADDRESS)),
+                    ("nonce", json!(WORD)),
+                ],
+            ),
             (
                 json!({"type": "transaction", "signature": "0x02"}),
-                vec![("hash", json!(WORD)), ("to", json!(ADDRESS)), ("authorization", json!({"type": "eip-3009"}))],
+                vec![
+                    ("hash", json!(WORD)),
+                    ("to", json!(ADDRESS)),
+                    ("authorization", json!({"type": "eip-3009"})),
+                ],
             ),
-            (json!({"type": "hash", "hash": WORD}), vec![("signature", json!("0x")), ("value", json!("1"))]),
+            (
+                json!({"type": "hash", "hash": WORD}),
+                vec![("signature", json!("0x")), ("value", json!("1"))],
+            ),
         ] {
             assert!(kind(&base).is_ok(), "{base}");
             for (member, value) in extras {
@@ -229,19 +250,28 @@ mod tests {
                 assert_eq!(kind(&mixed), Err(Mismatch::Shape), "{mixed}");
             }
         }
-        assert_eq!(kind(&with(authorization(), "authorization", json!({}))), Err(Mismatch::Shape));
+        assert_eq!(
+            kind(&with(authorization(), "authorization", json!({}))),
+            Err(Mismatch::Shape)
+        );
     }
 
     #[test]
     fn the_form_that_carries_an_authorization_as_transaction_is_refused() {
-        let okx = json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
+        let okx =
+            json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
         assert_eq!(kind(&okx), Err(Mismatch::Shape));
     }
 
     #[test]
     fn a_missing_or_misshapen_member_is_refused() {
         for base in [authorization(), permit2()] {
-            for member in base.as_object().unwrap().keys().filter(|name| *name != "type") {
+            for member in base
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| *name != "type")
+            {
                 let less = without(base.clone(), member);
                 assert_eq!(kind(&less), Err(Mismatch::Shape), "{less}");
                 let odd = with(base.clone(), member, json!(7));

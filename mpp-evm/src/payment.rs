@@ -2,9 +2,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use mpp_core::{MPP, MethodPayment, Presented, Settled};
-use payment_core::{
-    Account, BoxFuture, Denied, Fault, Paid, Refusal, ReplayKey, Soon, Timestamp,
-};
+use payment_core::{Account, BoxFuture, Denied, Fault, Paid, Refusal, ReplayKey, Soon, Timestamp};
 
 use crate::candidate::Candidate;
 use crate::{ChargeBackend, CheckedCharge, Due};
@@ -30,9 +28,23 @@ impl<B: ChargeBackend, C: Candidate> ChargePayment<B, C> {
         presented: &Presented<'_>,
     ) -> Self {
         let key = [candidate.key(&due)];
-        let Presented { now, margin_seconds, .. } = *presented;
+        let Presented {
+            now,
+            margin_seconds,
+            ..
+        } = *presented;
         let (checked, payer, transaction) = (None, None, None);
-        Self { due, backend, candidate, key, now, margin_seconds, checked, payer, transaction }
+        Self {
+            due,
+            backend,
+            candidate,
+            key,
+            now,
+            margin_seconds,
+            checked,
+            payer,
+            transaction,
+        }
     }
 
     fn checked(&self) -> Result<&CheckedCharge, Denied> {
@@ -81,8 +93,7 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
 
     fn paid(&self) -> Paid {
         let token = &self.due.token;
-        let mut paid =
-            Paid::new(MPP, self.due.amount).with(token.network(), token.address.into());
+        let mut paid = Paid::new(MPP, self.due.amount).with(token.network(), token.address.into());
         if let Some(payer) = &self.payer {
             paid = paid.by(payer.clone());
         }

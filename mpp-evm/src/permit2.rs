@@ -32,14 +32,25 @@ impl BoundPermit {
         source.is(due, source.address)?;
         let spender = due.spender.ok_or(Mismatch::NotOffered)?;
         legs_are_due(payload, due)?;
-        if !ChallengeHash::names(payload.witness.challenge_hash, presented.id, presented.realm) {
+        if !ChallengeHash::names(
+            payload.witness.challenge_hash,
+            presented.id,
+            presented.realm,
+        ) {
             return Err(Mismatch::Challenge);
         }
-        let external_id = payload.witness.external_id.as_ref().map_or("", |text| &*text.0);
+        let external_id = payload
+            .witness
+            .external_id
+            .as_ref()
+            .map_or("", |text| &*text.0);
         if external_id != due.witnessed_id() {
             return Err(Mismatch::ExternalId);
         }
-        let latest = presented.expires.seconds().saturating_add(LATEST_AFTER_EXPIRY);
+        let latest = presented
+            .expires
+            .seconds()
+            .saturating_add(LATEST_AFTER_EXPIRY);
         if payload.permit.deadline.get() > U256::from(latest) {
             return Err(Mismatch::FarFuture);
         }
@@ -48,7 +59,10 @@ impl BoundPermit {
         let permitted = payload.permit.permitted.iter();
         let permit = ChargePermit {
             permitted: permitted
-                .map(|one| TokenPermissions { token: one.token, amount: one.amount.get() })
+                .map(|one| TokenPermissions {
+                    token: one.token,
+                    amount: one.amount.get(),
+                })
                 .collect(),
             spender,
             nonce: payload.permit.nonce.get(),
@@ -56,7 +70,12 @@ impl BoundPermit {
             challenge_hash: payload.witness.challenge_hash,
             external_id: external_id.to_owned(),
         };
-        Ok(Self { owner: source.address, permit, signature, expires: presented.expires })
+        Ok(Self {
+            owner: source.address,
+            permit,
+            signature,
+            expires: presented.expires,
+        })
     }
 }
 
@@ -83,7 +102,12 @@ fn legs_are_due(payload: &SignedPermit<'_>, due: &Due) -> Result<(), Mismatch> {
 
 impl Candidate for BoundPermit {
     fn key(&self, due: &Due) -> ReplayKey {
-        replay_key(due.token.chain_id, due.permit2, self.owner, self.permit.nonce)
+        replay_key(
+            due.token.chain_id,
+            due.permit2,
+            self.owner,
+            self.permit.nonce,
+        )
     }
 
     fn keep_until(&self) -> Timestamp {
@@ -105,9 +129,18 @@ impl Candidate for BoundPermit {
             let digest = self.permit.digest(&due.permit2_domain, *spelling);
             self.signature.check(&digest, self.owner).is_ok()
         };
-        let spelling = [Spelling::Canonical, Spelling::Spaced].into_iter().find(signed);
+        let spelling = [Spelling::Canonical, Spelling::Spaced]
+            .into_iter()
+            .find(signed);
         let spelling = spelling.ok_or(Mismatch::Signer)?;
         let (permit, signature) = (self.permit.clone(), self.signature);
-        Ok((self.owner, Proof::Permit2 { permit, spelling, signature }))
+        Ok((
+            self.owner,
+            Proof::Permit2 {
+                permit,
+                spelling,
+                signature,
+            },
+        ))
     }
 }

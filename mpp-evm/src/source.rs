@@ -19,7 +19,10 @@ impl Source {
         if !canonical {
             return None;
         }
-        Some(Self { chain_id: chain_id.parse().ok()?, address: wire::address::parse(account).ok()? })
+        Some(Self {
+            chain_id: chain_id.parse().ok()?,
+            address: wire::address::parse(account).ok()?,
+        })
     }
 
     /// Whether it names this payer on the chain of what is due.
@@ -34,7 +37,12 @@ impl Source {
 
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "did:pkh:eip155:{}:{}", self.chain_id, self.address.to_checksum(None))
+        write!(
+            f,
+            "did:pkh:eip155:{}:{}",
+            self.chain_id,
+            self.address.to_checksum(None)
+        )
     }
 }
 
@@ -49,7 +57,10 @@ mod tests {
         let source = Source::parse(text).unwrap();
         assert_eq!(source.chain_id, 8453);
         assert_eq!(source.to_string(), text);
-        let lower = text.replace("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+        let lower = text.replace(
+            "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+            "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
+        );
         assert_eq!(Source::parse(&lower), Some(source));
         for bad in [
             "",

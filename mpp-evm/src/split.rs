@@ -20,7 +20,11 @@ impl Split {
     /// So much of the price goes to this account.
     #[must_use]
     pub const fn new(recipient: Address, amount: Money) -> Self {
-        Self { recipient, amount, memo: None }
+        Self {
+            recipient,
+            amount,
+            memo: None,
+        }
     }
 
     /// Adds a text of at most 256 characters for the books.
@@ -41,11 +45,20 @@ impl Split {
         entry.insert("amount".into(), json!(amount.to_string()));
         if let Some(memo) = &self.memo {
             if memo.chars().count() > LONGEST_MEMO {
-                return Err(ConfigError::setting("splits", "a memo has more than 256 characters"));
+                return Err(ConfigError::setting(
+                    "splits",
+                    "a memo has more than 256 characters",
+                ));
             }
             entry.insert("memo".into(), json!(memo));
         }
-        Ok((entry.into(), Leg { to: self.recipient, amount }))
+        Ok((
+            entry.into(),
+            Leg {
+                to: self.recipient,
+                amount,
+            },
+        ))
     }
 }
 
@@ -64,21 +77,34 @@ pub struct Leg {
 ///
 /// `None` when the splits leave the recipient nothing.
 pub(crate) fn legs(recipient: Address, total: Units, splits: &[Leg]) -> Option<Vec<Leg>> {
-    let given = splits.iter().try_fold(Units::ZERO, |sum, leg| sum.checked_add(leg.amount))?;
+    let given = splits
+        .iter()
+        .try_fold(Units::ZERO, |sum, leg| sum.checked_add(leg.amount))?;
     let rest = total.checked_sub(given).filter(|rest| !rest.is_zero())?;
-    let first = Leg { to: recipient, amount: rest };
-    Some(std::iter::once(first).chain(splits.iter().copied()).collect())
+    let first = Leg {
+        to: recipient,
+        amount: rest,
+    };
+    Some(
+        std::iter::once(first)
+            .chain(splits.iter().copied())
+            .collect(),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use payment_core::usd;
+    use proptest::prelude::*;
 
     use super::*;
 
     fn leg(byte: u8, amount: u64) -> Leg {
-        Leg { to: Address::repeat_byte(byte), amount: Units::from(amount) }
+        Leg {
+            to: Address::repeat_byte(byte),
+            amount: Units::from(amount),
+        }
     }
 
     #[test]
@@ -86,15 +112,27 @@ mod tests {
         let recipient = Address::repeat_byte(1);
         let cut = legs(recipient, Units::from(100), &[leg(2, 30), leg(3, 20)]).unwrap();
         assert_eq!(cut, [leg(1, 50), leg(2, 30), leg(3, 20)]);
-        assert_eq!(legs(recipient, Units::from(50), &[leg(2, 30), leg(3, 20)]), None);
-        assert_eq!(legs(recipient, Units::from(49), &[leg(2, 30), leg(3, 20)]), None);
-        let huge = Leg { to: recipient, amount: Units::new(alloy_primitives::U256::MAX) };
+        assert_eq!(
+            legs(recipient, Units::from(50), &[leg(2, 30), leg(3, 20)]),
+            None
+        );
+        assert_eq!(
+            legs(recipient, Units::from(49), &[leg(2, 30), leg(3, 20)]),
+            None
+        );
+        let huge = Leg {
+            to: recipient,
+            amount: Units::new(alloy_primitives::U256::MAX),
+        };
         assert_eq!(legs(recipient, Units::from(50), &[huge, leg(3, 51)]), None);
     }
 
     #[test]
     fn a_split_is_written_in_base_units() {
-        let (entry, leg) = Split::new(Address::ZERO, usd!("0.05")).memo("a").entry(6).unwrap();
+        let (entry, leg) = Split::new(Address::ZERO, usd!("0.05"))
+            .memo("a")
+            .entry(6)
+            .unwrap();
         assert_eq!(leg.amount, Units::from(50_000));
         assert_eq!(
             entry,
@@ -109,6 +147,25 @@ mod tests {
         assert!(split("é".repeat(257)).is_err());
         let nothing = Split::new(Address::ZERO, Money::from_decimal("0").unwrap());
         assert!(nothing.entry(6).is_err());
-        assert!(Split::new(Address::ZERO, usd!("0.0000001")).entry(6).is_err());
+        assert!(
+            Split::new(Address::ZERO, usd!("0.0000001"))
+                .entry(6)
+                .is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_sum_up_to_the_whole(total: u64, parts in prop::collection::vec(any::<u64>(), 0..5)) {
+            let splits: Vec<Leg> = parts.iter().map(|part| leg(2, *part)).collect();
+            let given: u128 = parts.iter().map(|part| u128::from(*part)).sum();
+            let cut = legs(Address::repeat_byte(1), Units::from(total), &splits);
+            prop_assert_eq!(cut.is_some(), given < u128::from(total));
+            if let Some(cut) = cut {
+                let sum = cut.iter().try_fold(Units::ZERO, |sum, leg| sum.checked_add(leg.amount));
+                prop_assert_eq!(sum, Some(Units::from(total)));
+                prop_assert_eq!(&cut[1..], &splits[..]);
+            }
+        }
     }
 }

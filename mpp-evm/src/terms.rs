@@ -30,7 +30,10 @@ impl<B: ChargeBackend> Terms for ChargeTerms<B> {
         match Payload::read(presented.payload.get())? {
             Payload::Authorization(payload) => {
                 self.offered(CredentialType::Authorization)?;
-                self.payment(BoundAuthorization::bind(&payload, due, &presented)?, &presented)
+                self.payment(
+                    BoundAuthorization::bind(&payload, due, &presented)?,
+                    &presented,
+                )
             }
             Payload::Permit2(payload) => {
                 self.offered(CredentialType::Permit2)?;
@@ -47,7 +50,11 @@ impl<B: ChargeBackend> Terms for ChargeTerms<B> {
 
 impl<B: ChargeBackend> ChargeTerms<B> {
     fn offered(&self, kind: CredentialType) -> Result<(), Mismatch> {
-        if self.due.types.contains(&kind) { Ok(()) } else { Err(Mismatch::NotOffered) }
+        if self.due.types.contains(&kind) {
+            Ok(())
+        } else {
+            Err(Mismatch::NotOffered)
+        }
     }
 
     fn payment<C: Candidate>(
@@ -56,7 +63,9 @@ impl<B: ChargeBackend> ChargeTerms<B> {
         presented: &Presented<'_>,
     ) -> Result<Box<dyn MethodPayment>, Refusal> {
         let (due, backend) = (Arc::clone(&self.due), Arc::clone(&self.backend));
-        Ok(Box::new(ChargePayment::new(due, backend, candidate, presented)))
+        Ok(Box::new(ChargePayment::new(
+            due, backend, candidate, presented,
+        )))
     }
 
     #[cfg(feature = "onchain")]
@@ -67,7 +76,10 @@ impl<B: ChargeBackend> ChargeTerms<B> {
     ) -> Result<Box<dyn MethodPayment>, Refusal> {
         use crate::transaction::BoundTransaction;
         self.offered(CredentialType::Transaction)?;
-        self.payment(BoundTransaction::bind(raw, &self.due, presented)?, presented)
+        self.payment(
+            BoundTransaction::bind(raw, &self.due, presented)?,
+            presented,
+        )
     }
 
     #[cfg(not(feature = "onchain"))]

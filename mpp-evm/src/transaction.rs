@@ -41,12 +41,16 @@ impl BoundTransaction {
     /// evm/charge, Transaction Payload. The calldata has exactly the bytes of the call: tokens
     /// ignore what follows it, and so might hide what a transfer is for.
     pub(crate) fn bind(raw: &str, due: &Due, presented: &Presented<'_>) -> Result<Self, Mismatch> {
-        let source = presented.source.map(|text| Source::parse(text).ok_or(Mismatch::OddSource));
+        let source = presented
+            .source
+            .map(|text| Source::parse(text).ok_or(Mismatch::OddSource));
         let source = source.transpose()?;
         if let Some(source) = source {
             source.is(due, source.address)?;
         }
-        let [leg] = due.legs.as_slice() else { return Err(Mismatch::Splits) };
+        let [leg] = due.legs.as_slice() else {
+            return Err(Mismatch::Splits);
+        };
         let raw = decode_hex(raw).ok_or(Mismatch::Shape)?;
         let transaction = decode(&raw).ok_or(Mismatch::Transaction)?;
         let tx = transaction.tx();
@@ -73,7 +77,14 @@ impl BoundTransaction {
         }
         let signature = signature_of(&transaction).ok_or(Mismatch::SignatureForm)?;
         let (hash, signed) = (keccak256(&raw), transaction.signature_hash());
-        Ok(Self { raw: raw.into(), hash, signed, signature, source, expires: presented.expires })
+        Ok(Self {
+            raw: raw.into(),
+            hash,
+            signed,
+            signature,
+            source,
+            expires: presented.expires,
+        })
     }
 }
 
@@ -81,7 +92,9 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
     if text.len() > LONGEST {
         return None;
     }
-    let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with("0x"))?;
+    let digits = text
+        .strip_prefix("0x")
+        .filter(|digits| !digits.starts_with("0x"))?;
     hex::decode(digits).ok()
 }
 
@@ -94,7 +107,8 @@ fn decode(raw: &[u8]) -> Option<Signed<TxEip1559>> {
     let transaction = Signed::<TxEip1559>::decode_2718(&mut rest).ok()?;
     let mut again = Vec::with_capacity(raw.len());
     transaction.eip2718_encode(&mut again);
-    (rest.is_empty() && again == raw).then_some(transaction)
+    // What is left undecoded is missing here too.
+    (again == raw).then_some(transaction)
 }
 
 fn gas_is_sane(tx: &TxEip1559) -> bool {
@@ -119,7 +133,8 @@ impl Candidate for BoundTransaction {
     }
 
     fn keep_until(&self) -> Timestamp {
-        self.expires.plus(std::time::Duration::from_secs(TRANSACTION_KEPT))
+        self.expires
+            .plus(std::time::Duration::from_secs(TRANSACTION_KEPT))
     }
 
     fn in_time(&self, _now: Timestamp, _margin_seconds: u64) -> Result<(), Mismatch> {
@@ -128,7 +143,10 @@ impl Candidate for BoundTransaction {
     }
 
     fn prove(&self, due: &Due) -> Result<(Address, Proof), Mismatch> {
-        let payer = self.signature.recover(&self.signed).map_err(|_| Mismatch::Signer)?;
+        let payer = self
+            .signature
+            .recover(&self.signed)
+            .map_err(|_| Mismatch::Signer)?;
         if let Some(source) = self.source {
             source.is(due, payer)?;
         }

@@ -23,7 +23,12 @@ impl BoundHash {
         let source = source.ok_or(Mismatch::OddSource)?;
         source.is(due, source.address)?;
         let (issued, expires) = (presented.issued, presented.expires);
-        Ok(Self { payer: source.address, hash, issued, expires })
+        Ok(Self {
+            payer: source.address,
+            hash,
+            issued,
+            expires,
+        })
     }
 }
 
@@ -33,7 +38,8 @@ impl Candidate for BoundHash {
     }
 
     fn keep_until(&self) -> Timestamp {
-        self.expires.plus(std::time::Duration::from_secs(TRANSACTION_KEPT))
+        self.expires
+            .plus(std::time::Duration::from_secs(TRANSACTION_KEPT))
     }
 
     fn in_time(&self, _now: Timestamp, _margin_seconds: u64) -> Result<(), Mismatch> {
@@ -43,6 +49,12 @@ impl Candidate for BoundHash {
 
     fn prove(&self, _due: &Due) -> Result<(Address, Proof), Mismatch> {
         // Nothing is signed. The chain proves the sender when the transfer is looked up.
-        Ok((self.payer, Proof::Hash { hash: self.hash, not_before: self.issued }))
+        Ok((
+            self.payer,
+            Proof::Hash {
+                hash: self.hash,
+                not_before: self.issued,
+            },
+        ))
     }
 }

@@ -50,7 +50,10 @@ async fn an_authorization_reads_as_the_recorded_one() {
         .iter()
         .zip([ChallengeHash::Packed, ChallengeHash::JsonArray])
     {
-        let header = bill.authorize(&payer(), consent().challenge_hash(form)).await.unwrap();
+        let header = bill
+            .authorize(&payer(), consent().challenge_hash(form))
+            .await
+            .unwrap();
         assert!(header.is_sensitive());
         let case = case(&header);
         assert_eq!(case.payload, recorded["payload"]);
@@ -62,7 +65,11 @@ async fn an_authorization_reads_as_the_recorded_one() {
 #[tokio::test]
 async fn permits_pay_single_and_split_bills() {
     let shop = || charge().credential_types([CredentialType::Permit2]);
-    let split = || shop().split(Split::new(STRANGER, usd!("0.05"))).external_id("order-7");
+    let split = || {
+        shop()
+            .split(Split::new(STRANGER, usd!("0.05")))
+            .external_id("order-7")
+    };
     for shop in [shop(), split()] {
         let challenge = challenge(&shop);
         let bill = Bill::read(&challenge, &[]).unwrap();
@@ -81,9 +88,15 @@ async fn no_more_than_agreed_and_not_too_late() {
     let bill = Bill::read(&challenge, &[]).unwrap();
     let at = |seconds| Timestamp::from_seconds(seconds);
     let cheap = Consent::up_to(Units::from(999_999), at(ISSUED));
-    assert!(matches!(bill.authorize(&payer(), cheap).await, Err(BillError::TooMuch { .. })));
+    assert!(matches!(
+        bill.authorize(&payer(), cheap).await,
+        Err(BillError::TooMuch { .. })
+    ));
     let late = Consent::up_to(Units::from(1_000_000), at(EXPIRES));
-    assert!(matches!(bill.authorize(&payer(), late).await, Err(BillError::Expired)));
+    assert!(matches!(
+        bill.authorize(&payer(), late).await,
+        Err(BillError::Expired)
+    ));
     let just = Consent::up_to(Units::from(1_000_000), at(EXPIRES - 1));
     assert!(bill.authorize(&payer(), just).await.is_ok());
 }
@@ -98,22 +111,33 @@ async fn a_signature_does_not_outlive_a_day() {
     assert_eq!(case(&header).payload["validBefore"], day);
     challenge.expires = Some("tomorrow".into());
     let bill = Bill::read(&challenge, &[]).unwrap();
-    assert!(matches!(bill.authorize(&payer(), consent()).await, Err(BillError::Expired)));
+    assert!(matches!(
+        bill.authorize(&payer(), consent()).await,
+        Err(BillError::Expired)
+    ));
     challenge.expires = None;
     let bill = Bill::read(&challenge, &[]).unwrap();
     let header = bill.authorize(&payer(), consent()).await.unwrap();
-    assert_eq!(case(&header).payload["validBefore"], (ISSUED + 360).to_string());
+    assert_eq!(
+        case(&header).payload["validBefore"],
+        (ISSUED + 360).to_string()
+    );
 }
 
 #[tokio::test]
 async fn a_hash_is_shown_only_where_hashes_are_taken() {
     let plain = challenge(&charge());
     let bill = Bill::read(&plain, &[]).unwrap();
-    assert!(bill.transferred(payer().address(), B256::ZERO, consent()).is_err());
+    assert!(
+        bill.transferred(payer().address(), B256::ZERO, consent())
+            .is_err()
+    );
     let shop = charge().credential_types([CredentialType::Hash]);
     let challenge = challenge(&shop);
     let bill = Bill::read(&challenge, &[]).unwrap();
-    let header = bill.transferred(payer().address(), B256::ZERO, consent()).unwrap();
+    let header = bill
+        .transferred(payer().address(), B256::ZERO, consent())
+        .unwrap();
     assert_taken(&case(&header), &*terms(&shop));
 }
 
@@ -138,18 +162,33 @@ fn odd_challenges_are_not_bills() {
         ("zero", edited("/amount", json!("0"))),
         ("unknown token", edited("/currency", json!(someone))),
         ("other chain", edited("/methodDetails/chainId", json!(1))),
-        ("chain as text", edited("/methodDetails/chainId", json!("8453"))),
+        (
+            "chain as text",
+            edited("/methodDetails/chainId", json!("8453")),
+        ),
         ("other permit2", edited("permit2Address", json!(someone))),
-        ("split of all", edited("splits", json!([split(&someone, "1000000")]))),
-        ("split of nothing", edited("splits", json!([split(&someone, "0")]))),
-        ("eleven splits", edited("splits", json!(vec![split(&someone, "1"); 11]))),
+        (
+            "split of all",
+            edited("splits", json!([split(&someone, "1000000")])),
+        ),
+        (
+            "split of nothing",
+            edited("splits", json!([split(&someone, "0")])),
+        ),
+        (
+            "eleven splits",
+            edited("splits", json!(vec![split(&someone, "1"); 11])),
+        ),
     ] {
         let challenge = challenge_of(&request);
         assert!(Bill::read(&challenge, &[]).is_err(), "{name}");
     }
     let mut session = challenge_of(&honest);
     session.intent = "session".into();
-    assert!(matches!(Bill::read(&session, &[]), Err(BillError::OtherMethod)));
+    assert!(matches!(
+        Bill::read(&session, &[]),
+        Err(BillError::OtherMethod)
+    ));
 }
 
 #[test]
@@ -157,7 +196,13 @@ fn a_token_that_is_given_counts_before_the_table() {
     let mut request: Value = terms(&charge()).request().clone().into();
     request["methodDetails"]["chainId"] = json!(31337);
     let challenge = challenge_of(&request);
-    assert!(matches!(Bill::read(&challenge, &[]), Err(BillError::UnknownToken { chain_id: 31337, .. })));
+    assert!(matches!(
+        Bill::read(&challenge, &[]),
+        Err(BillError::UnknownToken {
+            chain_id: 31337,
+            ..
+        })
+    ));
     let given = Token::custom(31337, usdc().address, "T", 6, "Test", "1");
     let bill = Bill::read(&challenge, std::slice::from_ref(&given)).unwrap();
     assert_eq!(bill.token(), &given);
@@ -166,7 +211,10 @@ fn a_token_that_is_given_counts_before_the_table() {
 #[test]
 fn a_seller_who_names_no_types_is_not_sent_signatures() {
     let mut request: Value = terms(&charge()).request().clone().into();
-    request["methodDetails"].as_object_mut().unwrap().remove("credentialTypes");
+    request["methodDetails"]
+        .as_object_mut()
+        .unwrap()
+        .remove("credentialTypes");
     let challenge = challenge_of(&request);
     let bill = Bill::read(&challenge, &[]).unwrap();
     assert!(!bill.types().contains(&CredentialType::Authorization));

@@ -42,7 +42,9 @@ fn permits_advertise_their_spender_and_contract() {
         .credential_types([CredentialType::Permit2])
         .split(Split::new(STRANGER, usd!("0.05")).memo("fee"))
         .external_id("order-7");
-    let terms = charge.terms(&Route::priced(usd!("1")).description("one call")).unwrap();
+    let terms = charge
+        .terms(&Route::priced(usd!("1")).description("one call"))
+        .unwrap();
     assert_eq!(
         Value::from(terms.request().clone()),
         json!({
@@ -67,9 +69,15 @@ fn permits_advertise_their_spender_and_contract() {
 fn types_keep_the_sellers_order_and_hash_is_never_there_unasked() {
     let types = [CredentialType::Permit2, CredentialType::Authorization];
     let listed = request(&charge().credential_types(types));
-    assert_eq!(listed["methodDetails"]["credentialTypes"], json!(["permit2", "authorization"]));
+    assert_eq!(
+        listed["methodDetails"]["credentialTypes"],
+        json!(["permit2", "authorization"])
+    );
     let splits = request(&charge().split(Split::new(STRANGER, usd!("0.1"))));
-    assert_eq!(splits["methodDetails"]["credentialTypes"], json!(["permit2"]));
+    assert_eq!(
+        splits["methodDetails"]["credentialTypes"],
+        json!(["permit2"])
+    );
     let terms = terms(&charge());
     let hash = json!({"type": "hash", "hash": B256::ZERO.to_string()});
     let case = Case::of(hash).from(did(8453, payer().address()));
@@ -79,17 +87,28 @@ fn types_keep_the_sellers_order_and_hash_is_never_there_unasked() {
 #[test]
 fn what_can_not_be_charged_exactly_is_not_offered() {
     let route = |text: &str| Route::priced(Money::from_decimal(text).unwrap());
-    assert!(matches!(charge().terms(&route("0.0000001")).err(), Some(ConfigError::Price(_))));
-    assert!(matches!(charge().terms(&route("0")).err(), Some(ConfigError::ZeroPrice)));
+    assert!(matches!(
+        charge().terms(&route("0.0000001")).err(),
+        Some(ConfigError::Price(_))
+    ));
+    assert!(matches!(
+        charge().terms(&route("0")).err(),
+        Some(ConfigError::ZeroPrice)
+    ));
     let split = charge().split(Split::new(STRANGER, usd!("0.0000001")));
-    assert!(matches!(split.terms(&route("1")).err(), Some(ConfigError::Price(_))));
+    assert!(matches!(
+        split.terms(&route("1")).err(),
+        Some(ConfigError::Price(_))
+    ));
 }
 
 #[test]
 fn splits_leave_the_recipient_something_and_number_ten_at_most() {
     let route = Route::priced(usd!("0.11"));
     let split = |count: usize| {
-        (0..count).fold(charge(), |charge, _| charge.split(Split::new(STRANGER, usd!("0.01"))))
+        (0..count).fold(charge(), |charge, _| {
+            charge.split(Split::new(STRANGER, usd!("0.01")))
+        })
     };
     assert!(split(10).terms(&route).is_ok());
     assert!(refused(&split(11), &Route::priced(usd!("1"))).contains("more than ten"));
@@ -110,10 +129,16 @@ fn types_that_can_not_work_are_refused_when_the_route_is_built() {
     for (charge, words) in [
         (charge().credential_types([]), "none is named"),
         (charge().credential_types([Hash, Hash]), "twice"),
-        (split().credential_types([Authorization, Permit2]), "only permit2"),
+        (
+            split().credential_types([Authorization, Permit2]),
+            "only permit2",
+        ),
         (split().credential_types([Authorization]), "only permit2"),
         (split().credential_types([Hash]), "only permit2"),
-        (bridged().credential_types([Authorization]), "no authorizations"),
+        (
+            bridged().credential_types([Authorization]),
+            "no authorizations",
+        ),
         (bridged(), "no authorizations"),
     ] {
         assert!(refused(&charge, &route).contains(words), "{words}");
@@ -170,12 +195,22 @@ fn a_hash_needs_its_source_and_is_kept_long() {
     let case = Case::of(payload.clone());
     assert_refused("nobody", &case, &*terms, "malformed-credential", "source");
     let elsewhere = case.clone().from(did(1, payer().address()));
-    assert_refused("elsewhere", &elsewhere, &*terms, "verification-failed", "source");
+    assert_refused(
+        "elsewhere",
+        &elsewhere,
+        &*terms,
+        "verification-failed",
+        "source",
+    );
     let case = case.from(did(8453, payer().address()));
     let payment = case.judge(&*terms).unwrap();
     assert_eq!(payment.keep_until().seconds(), EXPIRES + 48 * 3600);
     // One key, however the hash is spelled.
-    let upper = payload["hash"].as_str().unwrap().to_uppercase().replace("0X", "0x");
+    let upper = payload["hash"]
+        .as_str()
+        .unwrap()
+        .to_uppercase()
+        .replace("0X", "0x");
     let shouted = Case::of(json!({"type": "hash", "hash": upper})).from(did(8453, STRANGER));
     assert_eq!(shouted.judge(&*terms).unwrap().keys(), payment.keys());
 }

@@ -40,7 +40,11 @@ fn honest() -> TxEip1559 {
 
 fn signature(transaction: &impl SignableTransaction<Signature>) -> Signature {
     let signature = payer().sign(&transaction.signature_hash()).unwrap();
-    Signature::new(signature.r().into(), signature.s().into(), signature.v() == 28)
+    Signature::new(
+        signature.r().into(),
+        signature.s().into(),
+        signature.v() == 28,
+    )
 }
 
 fn raw(transaction: TxEip1559) -> Vec<u8> {
@@ -67,7 +71,10 @@ fn the_hash_of_a_transaction_is_the_same_key_as_the_transaction() {
     let terms = terms(&charge().credential_types(both));
     let raw = raw(honest());
     let hash = json!({"type": "hash", "hash": keccak256(&raw).to_string()});
-    let shown = Case::of(hash).from(did(8453, payer().address())).judge(&*terms).unwrap();
+    let shown = Case::of(hash)
+        .from(did(8453, payer().address()))
+        .judge(&*terms)
+        .unwrap();
     assert_eq!(case(&raw).judge(&*terms).unwrap().keys(), shown.keys());
 }
 
@@ -83,39 +90,98 @@ fn every_other_transaction_is_refused_though_it_is_signed() {
     let plain = "not a plain transfer";
     for (name, case, words) in [
         ("another chain", with(&|tx| tx.chain_id = 1), plain),
-        ("coins beside it", with(&|tx| tx.value = U256::from(1)), plain),
-        ("to another token", with(&|tx| tx.to = TxKind::Call(STRANGER)), "token"),
-        ("makes a contract", with(&|tx| tx.to = TxKind::Create), "token"),
-        ("pays less", with(&|tx| tx.input = data(RECIPIENT, 999_999)), "amount"),
-        ("pays more", with(&|tx| tx.input = data(RECIPIENT, 1_000_001)), "amount"),
-        ("pays another", with(&|tx| tx.input = data(STRANGER, 1_000_000)), "recipient"),
-        ("trailing bytes", with(&|tx| {
-            tx.input = [calldata(RECIPIENT, 1_000_000), vec![0]].concat().into();
-        }), plain),
-        ("a byte short", with(&|tx| tx.input = calldata(RECIPIENT, 1_000_000)[..67].to_vec().into()), plain),
-        ("approve", with(&|tx| {
-            let mut input = calldata(RECIPIENT, 1_000_000);
-            input[..4].copy_from_slice(&hex!("095ea7b3"));
-            tx.input = input.into();
-        }), plain),
-        ("dirty address word", with(&|tx| {
-            let mut input = calldata(RECIPIENT, 1_000_000);
-            input[4] = 1;
-            tx.input = input.into();
-        }), plain),
+        (
+            "coins beside it",
+            with(&|tx| tx.value = U256::from(1)),
+            plain,
+        ),
+        (
+            "to another token",
+            with(&|tx| tx.to = TxKind::Call(STRANGER)),
+            "token",
+        ),
+        (
+            "makes a contract",
+            with(&|tx| tx.to = TxKind::Create),
+            "token",
+        ),
+        (
+            "pays less",
+            with(&|tx| tx.input = data(RECIPIENT, 999_999)),
+            "amount",
+        ),
+        (
+            "pays more",
+            with(&|tx| tx.input = data(RECIPIENT, 1_000_001)),
+            "amount",
+        ),
+        (
+            "pays another",
+            with(&|tx| tx.input = data(STRANGER, 1_000_000)),
+            "recipient",
+        ),
+        (
+            "trailing bytes",
+            with(&|tx| {
+                tx.input = [calldata(RECIPIENT, 1_000_000), vec![0]].concat().into();
+            }),
+            plain,
+        ),
+        (
+            "a byte short",
+            with(&|tx| tx.input = calldata(RECIPIENT, 1_000_000)[..67].to_vec().into()),
+            plain,
+        ),
+        (
+            "approve",
+            with(&|tx| {
+                let mut input = calldata(RECIPIENT, 1_000_000);
+                input[..4].copy_from_slice(&hex!("095ea7b3"));
+                tx.input = input.into();
+            }),
+            plain,
+        ),
+        (
+            "dirty address word",
+            with(&|tx| {
+                let mut input = calldata(RECIPIENT, 1_000_000);
+                input[4] = 1;
+                tx.input = input.into();
+            }),
+            plain,
+        ),
         ("no call", with(&|tx| tx.input = Bytes::new()), plain),
-        ("an access list", with(&|tx| {
-            let item = AccessListItem { address: STRANGER, storage_keys: vec![B256::ZERO] };
-            tx.access_list = AccessList(vec![item]);
-        }), plain),
+        (
+            "an access list",
+            with(&|tx| {
+                let item = AccessListItem {
+                    address: STRANGER,
+                    storage_keys: vec![B256::ZERO],
+                };
+                tx.access_list = AccessList(vec![item]);
+            }),
+            plain,
+        ),
         ("no gas", with(&|tx| tx.gas_limit = 0), "gas"),
         ("bare gas", with(&|tx| tx.gas_limit = 21_000), "gas"),
         ("absurd gas", with(&|tx| tx.gas_limit = 30_000_000), "gas"),
-        ("no fee", with(&|tx| {
-            (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (0, 0);
-        }), "gas"),
-        ("absurd fee", with(&|tx| tx.max_fee_per_gas = u128::MAX), "gas"),
-        ("a tip above the fee", with(&|tx| tx.max_priority_fee_per_gas = tx.max_fee_per_gas + 1), "gas"),
+        (
+            "no fee",
+            with(&|tx| {
+                (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (0, 0);
+            }),
+            "gas",
+        ),
+        (
+            "absurd fee",
+            with(&|tx| tx.max_fee_per_gas = u128::MAX),
+            "gas",
+        ),
+        (
+            "a tip above the fee",
+            with(&|tx| tx.max_priority_fee_per_gas = tx.max_fee_per_gas + 1),
+            "gas",
+        ),
     ] {
         assert_refused(name, &case, &*terms, "verification-failed", words);
     }
@@ -126,7 +192,13 @@ fn the_source_must_be_the_sender() {
     let terms = shop();
     let case = case(&raw(honest()));
     for source in [did(8453, STRANGER), did(1, payer().address())] {
-        assert_refused("source", &case.clone().from(source), &*terms, "verification-failed", "source");
+        assert_refused(
+            "source",
+            &case.clone().from(source),
+            &*terms,
+            "verification-failed",
+            "source",
+        );
     }
 }
 
@@ -136,9 +208,27 @@ fn one_encoding_and_one_signature() {
     let raw = raw(honest());
     let failed = "verification-failed";
     let trailing = [raw.clone(), vec![0]].concat();
-    assert_refused("trailing", &case(&trailing), &*terms, failed, "plain transfer");
-    assert_refused("cut", &case(&raw[..raw.len() - 1]), &*terms, failed, "plain transfer");
-    assert_refused("untyped", &case(&raw[1..]), &*terms, failed, "plain transfer");
+    assert_refused(
+        "trailing",
+        &case(&trailing),
+        &*terms,
+        failed,
+        "plain transfer",
+    );
+    assert_refused(
+        "cut",
+        &case(&raw[..raw.len() - 1]),
+        &*terms,
+        failed,
+        "plain transfer",
+    );
+    assert_refused(
+        "untyped",
+        &case(&raw[1..]),
+        &*terms,
+        failed,
+        "plain transfer",
+    );
     assert_refused("nothing", &case(&[]), &*terms, failed, "plain transfer");
 
     let good = signature(&honest());
@@ -162,9 +252,21 @@ fn one_encoding_and_one_signature() {
     let old = old.into_signed(old_signature).encoded_2718();
     assert_refused("type 1", &case(&old), &*terms, failed, "plain transfer");
     let huge = vec![2; 513];
-    assert_refused("huge", &case(&huge), &*terms, "malformed-credential", "members");
+    assert_refused(
+        "huge",
+        &case(&huge),
+        &*terms,
+        "malformed-credential",
+        "members",
+    );
     let odd = Case::of(json!({"type": "transaction", "signature": "02f8"}));
-    assert_refused("no prefix", &odd, &*terms, "malformed-credential", "members");
+    assert_refused(
+        "no prefix",
+        &odd,
+        &*terms,
+        "malformed-credential",
+        "members",
+    );
 }
 
 #[test]
@@ -172,7 +274,13 @@ fn a_transaction_can_not_pay_a_split_nor_where_it_is_not_offered() {
     let case = case(&raw(honest()));
     let split = terms(&charge().split(Split::new(STRANGER, usd!("0.1"))));
     assert_refused("split", &case, &*split, "invalid-payload", "not offered");
-    assert_refused("unasked", &case, &*terms(&charge()), "invalid-payload", "not offered");
+    assert_refused(
+        "unasked",
+        &case,
+        &*terms(&charge()),
+        "invalid-payload",
+        "not offered",
+    );
 }
 
 #[tokio::test]

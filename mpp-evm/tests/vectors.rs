@@ -31,8 +31,16 @@ fn challenge_hashes() {
     let mut tally = Tally::new("mpp charge_challenge_hash");
     for case in cases(&file, "/evm/charge_challenge_hash") {
         let (id, realm) = (text(case, "challengeId"), text(case, "realm"));
-        assert_eq!(ChallengeHash::Packed.of(id, realm), word(text(case, PACKED)), "{case}");
-        assert_eq!(ChallengeHash::JsonArray.of(id, realm), word(text(case, ARRAY)), "{case}");
+        assert_eq!(
+            ChallengeHash::Packed.of(id, realm),
+            word(text(case, PACKED)),
+            "{case}"
+        );
+        assert_eq!(
+            ChallengeHash::JsonArray.of(id, realm),
+            word(text(case, ARRAY)),
+            "{case}"
+        );
         tally.ran();
     }
     assert_eq!(tally.count(), 5);
@@ -47,12 +55,23 @@ fn authorizations_of_both_forms_pay_our_bill() {
         let domain = &case["domain"];
         let contract = address(text(domain, "verifyingContract"));
         let token = Token::known(domain["chainId"].as_u64().unwrap(), contract).unwrap();
-        assert_eq!((&*token.name, &*token.version), (text(domain, "name"), text(domain, "version")));
-        let presented = Case::of(case["payload"].clone()).from(text(case, "source")).at(ISSUED);
+        assert_eq!(
+            (&*token.name, &*token.version),
+            (text(domain, "name"), text(domain, "version"))
+        );
+        let presented = Case::of(case["payload"].clone())
+            .from(text(case, "source"))
+            .at(ISSUED);
         assert_taken(&presented, &*terms);
         let mut spoilt = case["payload"].clone();
         spoilt["value"] = json!("1000001");
-        assert_refused("spoilt", &Case::of(spoilt), &*terms, "verification-failed", "amount");
+        assert_refused(
+            "spoilt",
+            &Case::of(spoilt),
+            &*terms,
+            "verification-failed",
+            "amount",
+        );
         tally.ran();
     }
     assert_eq!(tally.count(), 2);
@@ -87,9 +106,15 @@ fn permits_of_both_spellings_recover_their_signer() {
         let digest = permit.digest(&domain, spelling);
         assert_eq!(digest, word(text(case, "digest")));
         let signature = EvmSignature::from_hex(text(case, "signature")).unwrap();
-        assert_eq!(signature.recover(&digest).unwrap(), address(text(case, "signer")));
+        assert_eq!(
+            signature.recover(&digest).unwrap(),
+            address(text(case, "signer"))
+        );
         // The hash that was signed is that of the first challenge in the list.
-        assert_eq!(permit.challenge_hash, ChallengeHash::Packed.of("aB3cDeF4gHiJkLmN", REALM));
+        assert_eq!(
+            permit.challenge_hash,
+            ChallengeHash::Packed.of("aB3cDeF4gHiJkLmN", REALM)
+        );
         tally.ran();
     }
     assert_eq!(tally.count(), 4);
@@ -104,7 +129,10 @@ fn constants_of_the_charge() {
     assert_eq!(address(constant("permit2_canonical")), PERMIT2);
     tally.ran();
     let transfer = alloy_primitives::keccak256("transfer(address,uint256)");
-    assert_eq!(constant("selector.transfer"), alloy_primitives::hex::encode_prefixed(&transfer[..4]));
+    assert_eq!(
+        constant("selector.transfer"),
+        alloy_primitives::hex::encode_prefixed(&transfer[..4])
+    );
     tally.ran();
     let rest = constants.len() - tally.count();
     tally.left_out(rest, "of sessions, or of payment-evm, which runs them");
@@ -126,7 +154,9 @@ fn the_recorded_exchange_is_taken() {
     assert_eq!(asked, Value::from(terms.request().clone()));
     assert!(EncodedRequest::encode(terms.request()).is_ok());
 
-    let token = text(exchange, "authorization").strip_prefix("Payment ").unwrap();
+    let token = text(exchange, "authorization")
+        .strip_prefix("Payment ")
+        .unwrap();
     let raw = RawCredential::decode(token.as_bytes()).unwrap();
     let credential = raw.read().unwrap();
     let now = Timestamp::from_seconds(EXPIRES - 2);
@@ -154,7 +184,10 @@ fn the_recorded_exchange_is_taken() {
             payment.settle().await.unwrap()
         });
     let receipt = mpp_core::Receipt::of(settled, "evm", &credential.challenge.id, now);
-    assert_eq!(receipt, mpp_core::Receipt::parse(text(exchange, "payment_receipt")).unwrap());
+    assert_eq!(
+        receipt,
+        mpp_core::Receipt::parse(text(exchange, "payment_receipt")).unwrap()
+    );
     let mut tally = Tally::new("mpp charge_exchange");
     tally.ran();
 }
@@ -166,7 +199,11 @@ fn wrong_checksums_of_the_draft_are_read_by_value() {
     let pointer = "/evm/address_checksum_notes/draft_example_addresses_with_invalid_EIP55";
     for case in cases(&file, pointer) {
         let written = case.as_str().unwrap();
-        assert_ne!(address(written).to_checksum(None), written, "its checksum is right after all");
+        assert_ne!(
+            address(written).to_checksum(None),
+            written,
+            "its checksum is right after all"
+        );
         let source = format!("did:pkh:eip155:8453:{written}");
         let terms = terms(&charge().credential_types([CredentialType::Hash]));
         let hash = json!({"type": "hash", "hash": B256::ZERO.to_string()});
@@ -179,6 +216,9 @@ fn wrong_checksums_of_the_draft_are_read_by_value() {
 #[test]
 fn the_domain_in_the_table_is_that_of_the_exchange() {
     let token = usdc();
-    assert_eq!(token.domain(), Domain::new("USD Coin", Some("2"), 8453, token.address));
+    assert_eq!(
+        token.domain(),
+        Domain::new("USD Coin", Some("2"), 8453, token.address)
+    );
     assert_eq!(U256::from(token.decimals), U256::from(6));
 }

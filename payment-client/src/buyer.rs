@@ -23,7 +23,7 @@ use crate::reply::Reply;
 use crate::rules::Rules;
 use crate::selector::Selector;
 use crate::shelf::Shelf;
-use crate::transport::{self, is_private};
+use crate::transport;
 use crate::verdict::Verdict;
 use crate::waiter::Waiter;
 use crate::{mpp, sign, x402};
@@ -124,7 +124,9 @@ impl<S: Signer> Buyer<S> {
         if answer.status() != StatusCode::PAYMENT_REQUIRED {
             return Ok(Reply::new(answer, None));
         }
-        if self.inner.plain_http == PlainHttp::LoopbackOnly && !is_private(request.url()) {
+        if self.inner.plain_http == PlainHttp::LoopbackOnly
+            && !payment_http::is_private(request.url())
+        {
             return Err(BuyerError::PlainHttp);
         }
         let offer = self.choose(answer, request.headers()).await?;
@@ -150,7 +152,7 @@ impl<S: Signer> Buyer<S> {
     async fn choose(&self, mut answer: Response, asked: &HeaderMap) -> Result<Offer, BuyerError> {
         let inner = &*self.inner;
         let body = if answer.headers().contains_key(PAYMENT_REQUIRED) {
-            bytes::BytesMut::new()
+            Vec::new()
         } else {
             transport::small_body(&mut answer, inner.patience.answer()).await
         };

@@ -1,13 +1,7 @@
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, Response};
-use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt;
-use url::{Host, Url};
 
 use crate::error::Trouble;
 
@@ -20,27 +14,21 @@ const BODY_LIMIT: usize = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// TLS can't be set up on this machine, for want of root certificates as a rule.
+    /// TLS can't be set up.
     #[error("no TLS")]
-    Tls(#[source] rustls::Error),
+    Tls(#[source] payment_http::TlsError),
     /// What was configured does not go together.
     #[error("no HTTP client")]
     Http(#[source] reqwest::Error),
 }
 
-/// A client that verifies TLS with its own provider, so that nothing global needs to be
-/// installed, and that never follows a redirect: a payment goes where the caller sent it.
+/// A client that never follows a redirect, whatever the caller configures: a payment goes where
+/// the caller sent it.
 pub(crate) fn client(
     configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, ClientError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
+    let builder = payment_http::client()
         .map_err(ClientError::Tls)?
-        .with_no_client_auth();
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT);
     configure(builder)
         .redirect(Policy::none())
@@ -63,55 +51,10 @@ pub(crate) async fn send(
 
 /// Reads a small body whole. What is too large, too slow or cut off reads as empty: such a body
 /// is no offer.
-pub(crate) async fn small_body(response: &mut Response, within: Duration) -> BytesMut {
-    let read = async {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.ok()? {
-            if body.len() + chunk.len() > BODY_LIMIT {
-                return None;
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Some(body)
-    };
-    let read = tokio::time::timeout(within, read).await;
-    read.ok().flatten().unwrap_or_default()
-}
-
-/// Whether what is sent there can't be read on the way.
-pub(crate) fn is_private(url: &Url) -> bool {
-    url.scheme() == "https" || is_loopback(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn plain_http_is_for_this_machine_only() {
-        for (url, private) in [
-            ("https://shop.example/x", true),
-            ("http://shop.example/x", false),
-            ("http://localhost:3000/x", true),
-            ("http://127.0.0.1:3000/x", true),
-            ("http://127.9.9.9/x", true),
-            ("http://[::1]/x", true),
-            ("http://localhost.example/x", false),
-            ("http://10.0.0.1/x", false),
-            ("http://0.0.0.0/x", false),
-        ] {
-            assert_eq!(is_private(&Url::parse(url).unwrap()), private, "{url}");
-        }
+pub(crate) async fn small_body(response: &mut Response, within: Duration) -> Vec<u8> {
+    let read = tokio::time::timeout(within, payment_http::read_body(response, BODY_LIMIT));
+    match read.await {
+        Ok(Ok(Some(body))) => body,
+        _ => Vec::new(),
     }
 }

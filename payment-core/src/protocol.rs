@@ -75,7 +75,7 @@ pub trait Offering: Send + Sync {
 }
 
 /// A credential that one protocol recognised. Nothing in it has been looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Claim {
     /// Who recognised it.
@@ -95,6 +95,16 @@ impl Claim {
             kind,
             credential,
         }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("protocol", &self.protocol)
+            .field("kind", &self.kind)
+            .field("credential", &"[redacted]")
+            .finish()
     }
 }
 

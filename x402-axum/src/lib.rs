@@ -46,7 +46,11 @@ pub use payment_core::{
     Network, Price, ReplayGuard, Route, Timing, Units, usd,
 };
 pub use payment_evm::Token;
+#[cfg(feature = "onchain")]
+pub use payment_evm::{LocalSigner, Settler, SettlerOptions};
 pub use payment_tower::axum::{NotPriced, Paid};
 pub use payment_tower::{GateExt, PaymentBody, PaymentLayer, PaymentService};
 pub use x402_core::{Facilitator, HttpFacilitator, HttpOptions, Scheme, Unsupported, X402};
 pub use x402_evm::ExactEvm;
+#[cfg(feature = "onchain")]
+pub use x402_evm::OnchainFacilitator;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use payment_core::ConfigError;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder};
 use url::Url;
 
 use crate::wire::SupportedResponse;
@@ -43,21 +42,15 @@ impl HttpFacilitator {
     /// and fragment, and TLS can be set up.
     pub fn new(url: &str, options: HttpOptions) -> Result<Self, ConfigError> {
         let base = base_url(url)?;
-        // The process may have chosen a provider already; then that one is used.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
+        let no_tls = || ConfigError::setting("facilitator", "TLS can't be set up");
+        let mut client = payment_http::client()
+            .map_err(|_| no_tls())?
             .connect_timeout(options.connect_timeout)
             .https_only(base.scheme() == "https");
-        let client = match base.scheme() {
-            "https" => client,
-            // What listens on this machine is not reached through a proxy.
-            _ => client.no_proxy(),
-        };
-        let client = client
-            .build()
-            .map_err(|_| ConfigError::setting("facilitator", "TLS can't be set up"))?;
+        if payment_http::is_loopback(&base) {
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|_| no_tls())?;
         Ok(Self(Arc::new(Inner {
             client,
             base: base.as_str().trim_end_matches('/').to_owned(),
@@ -191,19 +184,11 @@ impl fmt::Debug for HttpFacilitator {
 async fn exchange(request: RequestBuilder, limit: usize) -> Result<Answer, FacilitatorFault> {
     let mut response = request.send().await.map_err(send_fault)?;
     let status = response.status();
-    let body = read_body(&mut response, limit).await?;
+    let body = payment_http::read_body(&mut response, limit).await;
+    let body = body
+        .map_err(lost)?
+        .ok_or(FacilitatorFault::Garbage("larger than an answer may be"))?;
     Ok(Answer { status, body })
-}
-
-async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, FacilitatorFault> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(lost)? {
-        if body.len() + chunk.len() > limit {
-            return Err(FacilitatorFault::Garbage("larger than an answer may be"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// Whether anything left: not while connecting, and not before.
@@ -256,13 +241,7 @@ fn json_headers() -> HeaderMap {
 fn base_url(text: &str) -> Result<Url, ConfigError> {
     let wrong = |reason: &str| ConfigError::setting("facilitator", reason);
     let url = Url::parse(text).map_err(|_| wrong("not a URL"))?;
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+    if !payment_http::is_private(&url) {
         return Err(wrong("must be https, or http to this machine"));
     }
     if !url.username().is_empty() || url.password().is_some() {

@@ -117,17 +117,31 @@ impl<'c> Bill<'c> {
         }
         let request = Value::Object(challenge.request.decode());
         let request: Request = serde_json::from_value(request).map_err(BillError::Request)?;
-        let Request { amount, currency, recipient, external_id, method_details: details } = request;
+        let Request {
+            amount,
+            currency,
+            recipient,
+            external_id,
+            method_details: details,
+        } = request;
         if amount.is_zero() {
             return Err(BillError::Zero);
         }
-        if details.permit2_address.is_some_and(|contract| contract.0 != PERMIT2) {
+        if details
+            .permit2_address
+            .is_some_and(|contract| contract.0 != PERMIT2)
+        {
             return Err(BillError::Permit2);
         }
         let chain_id = details.chain_id;
-        let given = tokens.iter().find(|t| t.chain_id == chain_id && t.address == currency);
+        let given = tokens
+            .iter()
+            .find(|t| t.chain_id == chain_id && t.address == currency);
         let token = given.cloned().or_else(|| Token::known(chain_id, currency));
-        let unknown = BillError::UnknownToken { chain_id, address: currency };
+        let unknown = BillError::UnknownToken {
+            chain_id,
+            address: currency,
+        };
         Ok(Self {
             challenge,
             token: token.ok_or(unknown)?,
@@ -173,22 +187,33 @@ impl<'c> Bill<'c> {
 
 fn cut(recipient: Address, amount: Units, splits: &[Entry]) -> Option<Vec<Leg>> {
     let too_long = |entry: &Entry| {
-        entry.memo.as_ref().is_some_and(|memo| memo.chars().count() > LONGEST_MEMO)
+        entry
+            .memo
+            .as_ref()
+            .is_some_and(|memo| memo.chars().count() > LONGEST_MEMO)
     };
     let odd = |entry: &Entry| too_long(entry) || entry.amount.is_zero();
     if splits.len() > MOST_SPLITS || splits.iter().any(odd) {
         return None;
     }
-    let splits = splits.iter().map(|entry| Leg { to: entry.recipient, amount: entry.amount });
+    let splits = splits.iter().map(|entry| Leg {
+        to: entry.recipient,
+        amount: entry.amount,
+    });
     legs(recipient, amount, &splits.collect::<Vec<_>>())
 }
 
 /// A seller who names no types takes what the buyer sends to the chain (evm/charge, Request
 /// Schema).
 fn types(named: Option<&[String]>) -> Vec<CredentialType> {
-    let Some(named) = named else { return CredentialType::UNNAMED.to_vec() };
+    let Some(named) = named else {
+        return CredentialType::UNNAMED.to_vec();
+    };
     let known = |word: &String| {
-        CredentialType::ALL.iter().copied().find(|kind| kind.as_str() == word)
+        CredentialType::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == word)
     };
     named.iter().filter_map(known).collect()
 }

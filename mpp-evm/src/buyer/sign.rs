@@ -27,7 +27,11 @@ impl Consent {
     /// To pay at most so many base units of the bill's token, at this moment.
     #[must_use]
     pub const fn up_to(most: Units, now: Timestamp) -> Self {
-        Self { most, now, form: ChallengeHash::Packed }
+        Self {
+            most,
+            now,
+            form: ChallengeHash::Packed,
+        }
     }
 
     /// Binds the payment to the challenge in another form, for sellers who take only that.
@@ -52,7 +56,9 @@ impl Bill<'_> {
     ) -> Result<HeaderValue, BillError> {
         let kind = CredentialType::Authorization;
         self.agree(kind, &consent)?;
-        let [leg] = self.legs.as_slice() else { return Err(BillError::CannotPay(kind)) };
+        let [leg] = self.legs.as_slice() else {
+            return Err(BillError::CannotPay(kind));
+        };
         if self.token.transfer != TransferMethod::Eip3009 {
             return Err(BillError::CannotPay(kind));
         }
@@ -92,8 +98,10 @@ impl Bill<'_> {
     ) -> Result<HeaderValue, BillError> {
         let kind = CredentialType::Permit2;
         self.agree(kind, &consent)?;
-        let permission =
-            |amount: Units| TokenPermissions { token: self.token.address, amount: amount.get() };
+        let permission = |amount: Units| TokenPermissions {
+            token: self.token.address,
+            amount: amount.get(),
+        };
         let permit = ChargePermit {
             permitted: self.legs.iter().map(|leg| permission(leg.amount)).collect(),
             spender: self.spender.ok_or(BillError::CannotPay(kind))?,
@@ -103,10 +111,13 @@ impl Bill<'_> {
             external_id: self.external_id.clone().unwrap_or_default(),
         };
         let domain = permit2::domain(self.token.chain_id, PERMIT2);
-        let signature = signer.sign_digest(&permit.digest(&domain, Spelling::Canonical)).await?;
-        let transfers = self.legs.iter().map(|leg| {
-            json!({"to": leg.to.to_checksum(None), "requestedAmount": leg.amount})
-        });
+        let signature = signer
+            .sign_digest(&permit.digest(&domain, Spelling::Canonical))
+            .await?;
+        let transfers = self
+            .legs
+            .iter()
+            .map(|leg| json!({"to": leg.to.to_checksum(None), "requestedAmount": leg.amount}));
         let mut witness = json!({"challengeHash": permit.challenge_hash.to_string()});
         if let Some(id) = &self.external_id {
             witness["externalId"] = json!(id);
@@ -146,7 +157,10 @@ impl Bill<'_> {
             return Err(BillError::CannotPay(kind));
         }
         if self.amount > consent.most {
-            return Err(BillError::TooMuch { asked: self.amount, most: consent.most });
+            return Err(BillError::TooMuch {
+                asked: self.amount,
+                most: consent.most,
+            });
         }
         self.valid_until(consent.now).map(|_| ())
     }
@@ -171,7 +185,10 @@ impl Bill<'_> {
         payer: Address,
         payload: &Value,
     ) -> Result<HeaderValue, BillError> {
-        let source = Source { chain_id: self.token.chain_id, address: payer };
+        let source = Source {
+            chain_id: self.token.chain_id,
+            address: payer,
+        };
         Ok(answer(self.challenge, Some(&source.to_string()), payload)?)
     }
 }

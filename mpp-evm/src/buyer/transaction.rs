@@ -37,7 +37,9 @@ impl Bill<'_> {
     ) -> Result<HeaderValue, BillError> {
         let kind = CredentialType::Transaction;
         self.agree(kind, &consent)?;
-        let [leg] = self.legs.as_slice() else { return Err(BillError::CannotPay(kind)) };
+        let [leg] = self.legs.as_slice() else {
+            return Err(BillError::CannotPay(kind));
+        };
         let transaction = TxEip1559 {
             chain_id: self.token.chain_id,
             nonce: gas.nonce,

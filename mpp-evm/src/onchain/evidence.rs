@@ -55,9 +55,14 @@ mod tests {
     #[test]
     fn evidence_comes_back_as_it_was_kept() {
         for evidence in [Evidence::of(B256::repeat_byte(7)), Evidence::none()] {
-            let Denied::Unknown(pending) = evidence.unknown("no answer") else { panic!() };
+            let Denied::Unknown(pending) = evidence.unknown("no answer") else {
+                panic!()
+            };
             assert_eq!(Evidence::read(&pending.evidence), evidence);
         }
-        assert_eq!(Evidence::read(b"{\"transaction\":\"0x07\"}"), Evidence::none());
+        assert_eq!(
+            Evidence::read(b"{\"transaction\":\"0x07\"}"),
+            Evidence::none()
+        );
     }
 }

@@ -14,7 +14,10 @@ pub(super) fn check_moved(mined: &Mined, charge: &CheckedCharge) -> Result<B256,
     let due = charge.due();
     let mut transfers: Vec<Transfer> = mined.transfers(due.token.address).collect();
     for leg in &due.legs {
-        let Some(at) = transfers.iter().position(|transfer| pays(transfer, leg, charge)) else {
+        let Some(at) = transfers
+            .iter()
+            .position(|transfer| pays(transfer, leg, charge))
+        else {
             return Err(Fault::upstream("transfer_missing", "no such transfer in the logs").into());
         };
         transfers.swap_remove(at);
@@ -42,7 +45,9 @@ fn transfer_pays(
 ) -> Result<B256, Refusal> {
     let due = charge.due();
     let Proof::Hash { not_before, .. } = *charge.proof() else {
-        return Err(refuse::invalid_payload("not a transfer that was made before"));
+        return Err(refuse::invalid_payload(
+            "not a transfer that was made before",
+        ));
     };
     let [leg] = due.legs.as_slice() else {
         return Err(refuse::invalid_payload("a hash can't pay a split"));
@@ -51,16 +56,27 @@ fn transfer_pays(
         return Err(refuse::verification_failed("the transaction failed"));
     }
     if mined.sender != charge.payer() {
-        return Err(refuse::verification_failed("the transaction was sent by somebody else"));
+        return Err(refuse::verification_failed(
+            "the transaction was sent by somebody else",
+        ));
     }
     if mined_at < not_before {
-        return Err(refuse::verification_failed("the transfer is older than the challenge"));
+        return Err(refuse::verification_failed(
+            "the transfer is older than the challenge",
+        ));
     }
     let transfers = mined.transfers(due.token.address);
-    match transfers.filter(|transfer| pays(transfer, leg, charge)).count() {
+    match transfers
+        .filter(|transfer| pays(transfer, leg, charge))
+        .count()
+    {
         1 => Ok(mined.hash),
-        0 => Err(refuse::verification_failed("the transaction does not pay this")),
-        _ => Err(refuse::verification_failed("the transaction pays this more than once")),
+        0 => Err(refuse::verification_failed(
+            "the transaction does not pay this",
+        )),
+        _ => Err(refuse::verification_failed(
+            "the transaction pays this more than once",
+        )),
     }
 }
 

@@ -76,11 +76,18 @@ pub struct Case {
 
 impl Case {
     pub fn of(payload: Value) -> Self {
-        Self { payload, source: None, now: ISSUED + 60 }
+        Self {
+            payload,
+            source: None,
+            now: ISSUED + 60,
+        }
     }
 
     pub fn from(self, source: impl Into<String>) -> Self {
-        Self { source: Some(source.into()), ..self }
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
     }
 
     pub fn at(self, now: u64) -> Self {
@@ -127,7 +134,10 @@ pub fn assert_taken(case: &Case, terms: &dyn Terms) {
 pub fn assert_refused(name: &str, case: &Case, terms: &dyn Terms, kind: &str, words: &str) {
     let (got_kind, got_words) = case.why(terms);
     assert_eq!(got_kind, kind, "{name}: {got_words}");
-    assert!(got_words.contains(words), "{name}: {got_words:?} does not say {words:?}");
+    assert!(
+        got_words.contains(words),
+        "{name}: {got_words:?} does not say {words:?}"
+    );
 }
 
 pub fn did(chain_id: u64, account: Address) -> String {
@@ -147,7 +157,9 @@ pub fn honest() -> Authorization {
 }
 
 pub fn signed(authorization: &Authorization) -> Value {
-    let signature = payer().sign(&authorization.digest(&usdc().domain())).unwrap();
+    let signature = payer()
+        .sign(&authorization.digest(&usdc().domain()))
+        .unwrap();
     with_signature(authorization, &signature.to_hex())
 }
 
@@ -169,16 +181,22 @@ pub fn odd_spellings(signature: &EvmSignature) -> Vec<(&'static str, String)> {
         alloy_primitives::hex::encode_prefixed(bytes)
     };
     vec![
-        ("high s", edit(&|bytes| {
-            let s = order - U256::from_be_slice(&bytes[32..64]);
-            bytes[32..64].copy_from_slice(&s.to_be_bytes::<32>());
-            bytes[64] = 55 - bytes[64];
-        })),
+        (
+            "high s",
+            edit(&|bytes| {
+                let s = order - U256::from_be_slice(&bytes[32..64]);
+                bytes[32..64].copy_from_slice(&s.to_be_bytes::<32>());
+                bytes[64] = 55 - bytes[64];
+            }),
+        ),
         ("v 0/1", edit(&|bytes| bytes[64] -= 27)),
         ("v by chain", edit(&|bytes| bytes[64] = 35)),
         ("r zero", edit(&|bytes| bytes[..32].fill(0))),
         ("s zero", edit(&|bytes| bytes[32..64].fill(0))),
-        ("64 bytes", alloy_primitives::hex::encode_prefixed(&bytes[..64])),
+        (
+            "64 bytes",
+            alloy_primitives::hex::encode_prefixed(&bytes[..64]),
+        ),
         ("66 bytes", format!("{}00", signature.to_hex())),
         ("no prefix", signature.to_hex()[2..].to_owned()),
         ("empty", String::new()),

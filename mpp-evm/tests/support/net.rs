@@ -7,16 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_consensus::TxEip1559;
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use devnet::{Chain, Devnet, ITollToken, Wallet};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use mpp_core::{Challenge, Mpp, PAYMENT_RECEIPT, Receipt};
+use mpp_core::{
+    Challenge, Method, Mpp, PAYMENT_RECEIPT, Presented, RawCredential, Receipt, Settled, Terms,
+};
 use mpp_evm::buyer::{Bill, Consent, Gas};
 use mpp_evm::{Charge, CredentialType, OnchainCharge};
 use payment_core::{
-    Admission, BoxFuture, Clock, Gate, HoldError, Outcome, RouteGate, Secret, Served, Spawn,
-    Timestamp, Units, usd,
+    Admission, BoxFuture, Clock, Denied, Gate, HoldError, Outcome, Route, RouteGate, Secret,
+    Served, Spawn, Timestamp, Units, usd,
 };
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 
@@ -54,6 +58,7 @@ pub struct Shop {
     pub token: Token,
     pub served: AtomicUsize,
     gate: RouteGate,
+    terms: Box<dyn Terms>,
 }
 
 /// What came back.
@@ -67,7 +72,11 @@ pub struct Answer {
 
 impl Answer {
     pub fn challenge(&self) -> Challenge {
-        let lines = self.headers.get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes);
+        let lines = self
+            .headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .map(HeaderValue::as_bytes);
         Challenge::parse_all(lines).remove(0)
     }
 
@@ -100,16 +109,35 @@ impl Shop {
             .poll_every(Duration::from_millis(10));
         let key = signer(&net.settler);
         let settler = Settler::connect(&net.rpc_url, key, options).await.unwrap();
-        let devnet::Token { address, chain_id, name, symbol, version, decimals, .. } = net.token.clone();
+        let devnet::Token {
+            address,
+            chain_id,
+            name,
+            symbol,
+            version,
+            decimals,
+            ..
+        } = net.token.clone();
         let token = Token::custom(chain_id, address, symbol, decimals, name, version);
-        let charge = Charge::new(token.clone(), net.seller.address)
-            .settle_with(OnchainCharge::new(settler));
+        let charge =
+            Charge::new(token.clone(), net.seller.address).settle_with(OnchainCharge::new(settler));
         let secret = Secret::new(*b"a secret that only this test uses");
-        let mpp = Mpp::builder("shop.example", secret).method(set(charge)).build().unwrap();
+        let charge = set(charge);
+        let terms = charge.terms(&Route::priced(usd!("0.01"))).unwrap();
+        let mpp = Mpp::builder("shop.example", secret)
+            .method(charge)
+            .build()
+            .unwrap();
         let clock = ChainTime(Arc::clone(&net.chain));
         let gate = Gate::builder(mpp).clock(clock).build().unwrap();
         let gate = gate.route(usd!("0.01")).unwrap();
-        Self { net, token, served: AtomicUsize::new(0), gate }
+        Self {
+            net,
+            token,
+            served: AtomicUsize::new(0),
+            gate,
+            terms,
+        }
     }
 
     pub async fn get(&self, credential: Option<&HeaderValue>) -> Answer {
@@ -118,7 +146,9 @@ impl Shop {
             request = request.header(AUTHORIZATION, credential);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        let Admission::Priced(job) = self.gate.admit(&head) else { panic!("free") };
+        let Admission::Priced(job) = self.gate.admit(&head) else {
+            panic!("free")
+        };
         let serve = |_| async {
             self.served.fetch_add(1, Ordering::SeqCst);
             Ok::<_, Infallible>(Weather)
@@ -143,6 +173,34 @@ impl Shop {
         }
     }
 
+    /// Follows up on a settlement of which this evidence is left.
+    pub async fn reconcile(
+        &self,
+        credential: &HeaderValue,
+        evidence: &[u8],
+    ) -> Result<Settled, Denied> {
+        let token = credential
+            .to_str()
+            .unwrap()
+            .strip_prefix("Payment ")
+            .unwrap();
+        let raw = RawCredential::decode(token.as_bytes()).unwrap();
+        let credential = raw.read().unwrap();
+        let now = Timestamp::from_seconds(self.net.chain.now());
+        let mut payment = self.terms.bind(Presented {
+            id: &credential.challenge.id,
+            realm: &credential.challenge.realm,
+            issued: Timestamp::from_seconds(now.seconds() - 60),
+            expires: now.plus(Duration::from_secs(240)),
+            source: credential.source.as_deref(),
+            payload: credential.payload,
+            now,
+            margin_seconds: 6,
+        })?;
+        payment.check()?;
+        payment.reconcile(evidence).await
+    }
+
     pub async fn challenge(&self) -> Challenge {
         let answer = self.get(None).await;
         answer.is_refused("payment-required");
@@ -158,19 +216,36 @@ impl Shop {
     }
 
     pub fn consent(&self) -> Consent {
-        Consent::up_to(Units::from(PRICE), Timestamp::from_seconds(self.net.chain.now()))
+        Consent::up_to(
+            Units::from(PRICE),
+            Timestamp::from_seconds(self.net.chain.now()),
+        )
     }
 
     pub fn bill<'c>(&self, challenge: &'c Challenge) -> Bill<'c> {
         Bill::read(challenge, std::slice::from_ref(&self.token)).unwrap()
     }
 
+    pub async fn pay_by(&self, kind: CredentialType, challenge: &Challenge) -> HeaderValue {
+        match kind {
+            CredentialType::Authorization => self.authorization(challenge).await,
+            CredentialType::Permit2 => self.permit(challenge).await,
+            _ => self.transaction(challenge).await,
+        }
+    }
+
     pub async fn authorization(&self, challenge: &Challenge) -> HeaderValue {
-        self.bill(challenge).authorize(&self.buyer(), self.consent()).await.unwrap()
+        self.bill(challenge)
+            .authorize(&self.buyer(), self.consent())
+            .await
+            .unwrap()
     }
 
     pub async fn permit(&self, challenge: &Challenge) -> HeaderValue {
-        self.bill(challenge).permit(&self.buyer(), self.consent()).await.unwrap()
+        self.bill(challenge)
+            .permit(&self.buyer(), self.consent())
+            .await
+            .unwrap()
     }
 
     pub async fn transaction(&self, challenge: &Challenge) -> HeaderValue {
@@ -180,25 +255,56 @@ impl Shop {
             max_fee_per_gas: 100_000_000_000,
             max_priority_fee_per_gas: 1_000_000,
         };
-        self.bill(challenge).transact(&self.buyer(), gas, self.consent()).await.unwrap()
+        self.bill(challenge)
+            .transact(&self.buyer(), gas, self.consent())
+            .await
+            .unwrap()
     }
 
     pub fn hash(&self, challenge: &Challenge, payer: Address, hash: B256) -> HeaderValue {
-        self.bill(challenge).transferred(payer, hash, self.consent()).unwrap()
+        self.bill(challenge)
+            .transferred(payer, hash, self.consent())
+            .unwrap()
     }
 
     /// A transfer by a wallet, outside the shop.
     pub fn transfer(&self, from: &Wallet, to: Address, units: u64) -> B256 {
         let token = self.token.address;
-        let receipt = self.net.chain.transfer(token, from, to, U256::from(units)).unwrap();
+        let receipt = self
+            .net
+            .chain
+            .transfer(token, from, to, U256::from(units))
+            .unwrap();
         receipt.transaction_hash
+    }
+
+    /// Hands a call by a wallet to the pool, without waiting for it.
+    pub fn queue(&self, from: &Wallet, to: Address, data: Bytes) {
+        let transaction = from.sign_transaction(TxEip1559 {
+            chain_id: self.token.chain_id,
+            nonce: self.net.chain.pending_nonce(from.address),
+            gas_limit: 200_000,
+            max_fee_per_gas: 100_000_000_000,
+            max_priority_fee_per_gas: 1_000_000,
+            to: TxKind::Call(to),
+            value: U256::ZERO,
+            access_list: Default::default(),
+            input: data,
+        });
+        self.net.chain.submit(&transaction.encoded_2718()).unwrap();
     }
 
     /// The buyer lets Permit2 take the token.
     pub fn approve_permit2(&self) {
-        let call = ITollToken::approveCall { spender: devnet::PERMIT2, value: U256::MAX };
+        let call = ITollToken::approveCall {
+            spender: devnet::PERMIT2,
+            value: U256::MAX,
+        };
         let data = alloy_sol_types::SolCall::abi_encode(&call);
-        self.net.chain.send(&self.net.buyers[0], self.token.address, data).unwrap();
+        self.net
+            .chain
+            .send(&self.net.buyers[0], self.token.address, data)
+            .unwrap();
     }
 
     pub fn balance(&self, account: Address) -> u64 {

@@ -92,6 +92,7 @@ async fn x402_v2_is_paid_as_the_server_reads_it() {
     assert_eq!(authorization.valid_after, U256::ZERO);
     assert_eq!(authorization.valid_before, U256::from(NOW + 60));
     assert_eq!(payment.valid_until().seconds(), NOW + 60);
+    assert!(payment.credential().1.is_sensitive());
     assert!(!paid.parts.headers.contains_key("x-payment"));
     assert!(!paid.parts.headers.contains_key("authorization"));
 }

@@ -1,9 +1,11 @@
 //! What is not paid is not signed.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use payment_core::{Money, Network, usd};
 use payment_evm::{EvmSignature, LocalSigner, Signer, SignerError, Token};
 use serde_json::json;
@@ -118,7 +120,7 @@ async fn twenty_at_once_never_pass_the_total() {
 struct NoHand;
 
 impl Signer for NoHand {
-    fn address(&self) -> alloy_primitives::Address {
+    fn address(&self) -> Address {
         signer().address()
     }
 
@@ -147,6 +149,52 @@ async fn an_unsigned_payment_is_not_counted() {
         assert!(buyer.spent().is_zero());
         assert_eq!(shop.seen().len(), 1);
     }
+}
+
+/// Takes a minute to sign.
+struct SlowHand(Bench);
+
+impl Signer for SlowHand {
+    fn address(&self) -> Address {
+        signer().address()
+    }
+
+    async fn sign_digest(&self, digest: &B256) -> Result<EvmSignature, SignerError> {
+        self.0.clock.advance(Duration::from_secs(60));
+        signer().sign(digest)
+    }
+}
+
+#[tokio::test]
+async fn an_offer_that_ran_out_while_it_was_signed_is_not_sent() {
+    let bench = Bench::new();
+    let clock = Arc::clone(&bench.clock);
+    let buyer = Buyer::builder(SlowHand(bench))
+        .spend_limit(SpendLimit::per_payment(usd!("0.10")))
+        .network(Network::eip155(CHAIN))
+        .clock(clock)
+        .client(reqwest::ClientBuilder::no_proxy)
+        .build()
+        .unwrap();
+    let shop = Shop::open([v2(&[exact()])]).await;
+    let error = buyer.get(shop.url()).send().await.unwrap_err();
+    assert!(matches!(error, BuyerError::TooSlow), "{error:?}");
+    assert!(buyer.spent().is_zero());
+    assert_eq!(shop.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_longest_validity_is_the_users_to_set() {
+    let longest = |seconds| {
+        Bench::new()
+            .builder()
+            .longest_validity(Duration::from_secs(seconds))
+    };
+    let buyer = longest(59).build().unwrap();
+    assert_eq!(skipped(&buyer, v2(&[exact()])).await, [Skip::TooLong]);
+    let shop = Shop::open([v2(&[exact()]), step(200, &[])]).await;
+    let buyer = longest(60).build().unwrap();
+    assert!(buyer.get(shop.url()).send().await.is_ok());
 }
 
 #[tokio::test]

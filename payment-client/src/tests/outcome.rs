@@ -89,6 +89,46 @@ async fn an_outcome_that_stays_unknown_is_handed_back_and_resumed() {
 }
 
 #[tokio::test]
+async fn a_seller_that_says_nothing_is_an_unknown_outcome() {
+    let shop = Shop::open([v2(&[exact()]), Step::HangUp, Step::Silence]).await;
+    let bench = Bench::new();
+    let patience = Patience::default().tries(1);
+    let buyer = bench.builder().patience(patience).build().unwrap();
+    let error = buyer.get(shop.url()).send().await.unwrap_err();
+    let BuyerError::OutcomeUnknown { payment, last, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert!(matches!(last, Trouble::Connection(_)));
+    let patience = patience.answer_within(Duration::from_millis(50));
+    let other = bench.builder().patience(patience).build().unwrap();
+    let error = other.resume(*payment).await.unwrap_err();
+    let BuyerError::OutcomeUnknown { last, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert!(matches!(last, Trouble::Timeout));
+    assert_same_credential(&shop, 2);
+    // It is counted where it was signed.
+    assert_eq!(buyer.spent(), usd!("0.01"));
+    assert!(other.spent().is_zero());
+}
+
+#[tokio::test]
+async fn a_dropped_request_stays_counted_once_it_was_paid() {
+    let buyer = Bench::new().buyer();
+    let unpaid = Shop::open([Step::Silence]).await;
+    let paid = Shop::open([v2(&[exact()]), Step::Silence]).await;
+    for (shop, spent) in [(unpaid, false), (paid, true)] {
+        let call = buyer.get(shop.url()).send();
+        tokio::select! {
+            biased;
+            () = shop.silence() => {}
+            reply = call => panic!("{reply:?}"),
+        }
+        assert_eq!(!buyer.spent().is_zero(), spent);
+    }
+}
+
+#[tokio::test]
 async fn a_pause_beyond_the_deadline_is_the_callers_to_take() {
     let shop = Shop::open([v2(&[exact()]), step(503, &[("retry-after", "61")])]).await;
     let bench = Bench::new();
@@ -189,6 +229,19 @@ async fn other_answers_are_the_callers_and_are_not_asked_for_again() {
         assert_eq!(reply.payment().unwrap().proof(), &Proof::Absent);
         assert_same_credential(&shop, 1);
         assert_eq!(buyer.spent(), usd!("0.01"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_receipt_is_final_whatever_its_status() {
+    let receipt = wire::encode(&success()).unwrap();
+    for status in [409, 500, 503] {
+        let headers = [("retry-after", "1"), ("payment-response", &*receipt)];
+        let shop = Shop::open([v2(&[exact()]), step(status, &headers)]).await;
+        let reply = Bench::new().buyer().get(shop.url()).send().await.unwrap();
+        assert_eq!(reply.status(), status);
+        assert!(reply.payment().unwrap().proof().receipt().is_some());
+        assert_same_credential(&shop, 1);
     }
 }
 

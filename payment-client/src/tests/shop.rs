@@ -12,12 +12,15 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// What the seller does with one request.
 pub(super) enum Step {
     Answer(Response),
     /// Closes the connection without an answer.
     HangUp,
+    /// Keeps the connection and says nothing.
+    Silence,
 }
 
 /// One request that came.
@@ -55,6 +58,7 @@ impl Seen {
 pub(super) struct Shop {
     address: SocketAddr,
     state: Arc<Mutex<Script>>,
+    silent: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -72,6 +76,7 @@ impl Shop {
                 steps: steps.into_iter().collect(),
                 seen: Vec::new(),
             })),
+            silent: Arc::default(),
         };
         let app = Router::new().fallback(play).with_state(shop.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -84,6 +89,11 @@ impl Shop {
 
     pub(super) fn add(&self, step: Step) {
         self.state.lock().unwrap().steps.push_back(step);
+    }
+
+    /// Until a request came that gets no answer.
+    pub(super) async fn silence(&self) {
+        self.silent.notified().await;
     }
 
     pub(super) fn seen(&self) -> Vec<Arc<Seen>> {
@@ -103,6 +113,10 @@ async fn play(State(shop): State<Shop>, request: http::Request<Body>) -> Respons
         Some(Step::Answer(response)) => response,
         // Unwinding the task of the connection closes it; the panic hook stays quiet.
         Some(Step::HangUp) => std::panic::resume_unwind(Box::new("hang up")),
+        Some(Step::Silence) => {
+            shop.silent.notify_one();
+            std::future::pending().await
+        }
         None => answer(418, &[], "more requests than the script has"),
     }
 }

@@ -1,13 +1,10 @@
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use alloy_json_rpc::{RequestPacket, ResponsePacket};
 use alloy_provider::transport::{TransportError, TransportErrorKind, TransportFut};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
-use rustls_platform_verifier::BuilderVerifierExt;
+use reqwest::Client;
 use tower_service::Service;
-use url::{Host, Url};
+use url::Url;
 
 use super::{ChainFault, SettlerOptions};
 
@@ -38,16 +35,14 @@ struct Garbage {
 impl Rpc {
     pub(super) fn new(url: &str, options: &SettlerOptions) -> Result<Self, ChainFault> {
         let url = Url::parse(url).map_err(|_| ChainFault::Url)?;
-        let loopback = is_loopback(&url);
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        if !payment_http::is_private(&url) {
             return Err(ChainFault::Url);
         }
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls().map_err(|error| ChainFault::Client(error.into()))?)
-            .redirect(Policy::none())
+        let mut builder = payment_http::client()
+            .map_err(|error| ChainFault::Client(error.into()))?
             .connect_timeout(options.connect_within)
             .timeout(options.answer_within);
-        if loopback {
+        if payment_http::is_loopback(&url) {
             builder = builder.no_proxy();
         }
         let client = builder
@@ -64,7 +59,7 @@ impl Rpc {
         // The URL may hold an access key: errors go into logs without it.
         let custom = |error: reqwest::Error| TransportErrorKind::custom(error.without_url());
         let body = request.serialize().map_err(TransportError::ser_err)?;
-        let answer = self
+        let mut answer = self
             .client
             .post(self.url.clone())
             .header(reqwest::header::CONTENT_TYPE, "application/json")
@@ -73,7 +68,7 @@ impl Rpc {
             .await
             .map_err(custom)?;
         let status = answer.status();
-        let body = match self.read(answer).await {
+        let body = match payment_http::read_body(&mut answer, self.answer_limit).await {
             Ok(Some(body)) => body,
             Ok(None) => {
                 return Err(TransportErrorKind::custom(TooLong {
@@ -97,17 +92,6 @@ impl Rpc {
             Err(garbage(None))
         }
     }
-
-    async fn read(&self, mut answer: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            if body.len() + chunk.len() > self.answer_limit {
-                return Ok(None);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Some(body))
-    }
 }
 
 impl Service<RequestPacket> for Rpc {
@@ -121,26 +105,6 @@ impl Service<RequestPacket> for Rpc {
 
     fn call(&mut self, request: RequestPacket) -> Self::Future {
         Box::pin(self.clone().ask(request))
-    }
-}
-
-/// TLS with a provider of our own, so that the process needs none installed and keeps its own.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -218,7 +218,7 @@ async fn an_enormous_credential_is_not_looked_at() {
         response.status(),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
     );
-    assert_eq!(text(response).await, "");
+    assert_eq!(code(response).await, "credential_too_large");
     assert_eq!((till.settles(), till.served()), (0, 0));
 }
 

@@ -154,6 +154,40 @@ async fn a_payment_preempted_before_settling_is_open_not_refused() {
 }
 
 #[tokio::test]
+async fn a_transaction_overtaken_by_the_same_authorization_is_open() {
+    let scene = Scene::new().await;
+    let payment = scene.shop.sign_v2().await;
+    let request = scene.request(&payment);
+    let chain = &scene.net.chain;
+    let waiting = async |transactions| {
+        while chain.waiting() < transactions {
+            tokio::task::yield_now().await;
+        }
+    };
+    chain.pause_mining(true);
+    let settle = async {
+        waiting(1).await;
+        scene.facilitator.settle(&request).await
+    };
+    let mine = async {
+        waiting(2).await;
+        chain.mine();
+    };
+    let ((), answer, ()) = tokio::join!(scene.preempt(&payment), settle, mine);
+    let transaction = match answer.unwrap() {
+        SettleAnswer::Pending { transaction } => transaction.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(scene.paid(), U256::from(PRICE));
+    // The failed transaction is no proof of anything, whenever it is looked at.
+    let answer = scene.facilitator.reconcile(&request, Some(&transaction));
+    assert!(matches!(
+        answer.await.unwrap(),
+        SettleAnswer::Pending { .. }
+    ));
+}
+
+#[tokio::test]
 async fn refusals_say_why() {
     let scene = Scene::new().await;
     let poor = Shop::new(

@@ -1,0 +1,80 @@
+use std::fmt;
+use std::process::Stdio;
+
+use devnet::Devnet;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::Failure;
+
+/// How the shop settles.
+pub(crate) enum Settlement {
+    Facilitator(String),
+    OwnKey,
+}
+
+impl fmt::Display for Settlement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Facilitator(_) => "shop by facilitator",
+            Self::OwnKey => "shop by own key",
+        })
+    }
+}
+
+/// The shop of `examples/shop`, up until this is dropped.
+pub(crate) struct Shop {
+    pub(crate) url: String,
+    _process: Child,
+}
+
+impl Shop {
+    pub(crate) async fn open(
+        path: &str,
+        net: &Devnet,
+        settlement: &Settlement,
+    ) -> Result<Self, Failure> {
+        let mut command = Command::new(path);
+        command
+            .env_clear()
+            .env("BIND", "127.0.0.1:0")
+            .env("NETWORK", format!("eip155:{}", net.chain.chain_id()))
+            .env("ASSET", net.token.address.to_string())
+            .env("PAY_TO", net.seller.address.to_string())
+            .env("PRICE", "0.01")
+            .env("MPP_REALM", "interop.example")
+            .env("MPP_SECRET_KEY", net.settler.key.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        match settlement {
+            Settlement::Facilitator(url) => command.env("FACILITATOR_URL", url),
+            Settlement::OwnKey => command
+                .env("RPC_URL", &net.rpc_url)
+                .env("SETTLER_KEY", net.settler.key.to_string()),
+        };
+        let mut process = command.spawn()?;
+        let stdout = process.stdout.take().ok_or("no standard output")?;
+        let line = BufReader::new(stdout).lines().next_line().await?;
+        let url = line.and_then(|line| line.split(' ').next_back().map(str::to_owned));
+        Ok(Self {
+            url: url.ok_or("the shop did not open")?,
+            _process: process,
+        })
+    }
+
+    /// How often a paid handler ran, by the shop's own count.
+    pub(crate) async fn runs(&self) -> Result<u64, Failure> {
+        let authority = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(authority).await?;
+        let request =
+            format!("GET /count HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let body: serde_json::Value = serde_json::from_str(body)?;
+        body["runs"].as_u64().ok_or_else(|| "no count".into())
+    }
+}
