@@ -10,7 +10,7 @@ use crate::purse::{mpp_header, v1_header, v2_header};
 use crate::shop::{CENT, Header, Means, Shop, settle_down};
 
 /// Polls a request so many times, then lets go of it.
-async fn polled(shop: &Shop, path: &str, header: &Header, times: usize) -> Option<Answer> {
+async fn polled(shop: &Shop, path: &str, header: &Header, times: u64) -> Option<Answer> {
     let mut request = pin!(Shop::send_owned(&shop.app, path, header));
     for _ in 0..times {
         let polled = poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await;
@@ -25,10 +25,11 @@ async fn polled(shop: &Shop, path: &str, header: &Header, times: usize) -> Optio
 /// For each await of a request: the client leaves there, comes back with the same header, and
 /// gets one meal for one price.
 async fn leaves_at_every_await(path: &str, kind: usize) {
-    let mut times = 0;
-    loop {
-        let shop = Shop::settling(Means::Stepping).await;
-        shop.kitchen.mood(Mood::Steps(3));
+    let shop = Shop::settling(Means::Stepping).await;
+    shop.kitchen.mood(Mood::Steps(3));
+    for times in 0.. {
+        let sold = CENT * times;
+        let runs = shop.kitchen.runs();
         let (header, receipt) = match kind {
             0 => (v2_header(&shop.x402(path).await), "payment-response"),
             1 => (v1_header(&shop.x402_v1(path).await), "x-payment-response"),
@@ -37,32 +38,29 @@ async fn leaves_at_every_await(path: &str, kind: usize) {
         let first = polled(&shop, path, &header, times).await;
         settle_down().await;
         let whole = first.is_some();
-        let runs = shop.kitchen.runs();
+        let runs_before = shop.kitchen.runs();
+        assert!(runs_before - runs <= 1);
+        let again = shop.get(path, std::slice::from_ref(&header)).await;
         if let Some(answer) = first {
             answer.served(receipt);
-            shop.books(1, CENT);
-        }
-        let again = shop.get(path, std::slice::from_ref(&header)).await;
-        if whole {
             assert_eq!(again.status, 402, "left after {times} polls");
-            shop.books(runs, CENT);
+            shop.books(runs + 1, sold + CENT);
         } else {
             again.served(receipt);
-            assert!(shop.kitchen.runs() - runs == 1 && runs <= 1);
-            shop.books(runs + 1, CENT);
+            shop.books(runs_before + 1, sold + CENT);
         }
+        let runs = shop.kitchen.runs();
         let third = shop.get(path, std::slice::from_ref(&header)).await;
         assert_eq!(third.status, 402);
-        shop.books(runs + usize::from(!whole), CENT);
+        shop.books(runs, sold + CENT);
         if whole {
-            break;
+            assert!(
+                times >= 8,
+                "{times} awaits: less stepwise than it should be"
+            );
+            return;
         }
-        times += 1;
     }
-    assert!(
-        times >= 8,
-        "{times} awaits: the request is not as stepwise as it should be"
-    );
 }
 
 #[tokio::test]

@@ -138,8 +138,8 @@ async fn t100_garbage_in_any_payment_header_is_the_senders_fault() {
         "payment-authorization",
         "accept-payment",
     ] {
-        for value in values() {
-            for path in ["/cheap", "/x402", "/mpp", "/first"] {
+        for (at, value) in values().into_iter().enumerate() {
+            for path in [["/cheap", "/x402", "/mpp", "/first"][at % 4], "/cheap"] {
                 let one = std::slice::from_ref(&value);
                 let Some(answer) = send(&shop, path, name, one).await else {
                     continue;
@@ -282,10 +282,9 @@ async fn t101_a_credential_cut_or_bent_anywhere_is_refused() {
             bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };
             let mut other = bytes.clone();
             other[at] = b'-';
-            for value in [cut, bent, other] {
-                let answer = send(&shop, "/cheap", name, &[value]).await.unwrap();
-                turned_away(&shop, &answer, &(name, at));
-            }
+            let value = vec![cut, bent, other].swap_remove(at % 3);
+            let answer = send(&shop, "/cheap", name, &[value]).await.unwrap();
+            turned_away(&shop, &answer, &(name, at));
         }
     }
     shop.books(0, 0);
