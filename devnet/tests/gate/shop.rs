@@ -8,9 +8,7 @@ use devnet::facilitator::Facilitator;
 use http::Request;
 use mpp_core::{Mpp, MppBuilder};
 use mpp_evm::{Charge, CredentialType, OnchainCharge};
-use payment_core::{
-    Clock as _, Gate, Limits, ManualClock, MemoryReplayGuard, Route, Secret, Timestamp, Timing, usd,
-};
+use payment_core::{Clock as _, Gate, Limits, ManualClock, Route, Secret, Timestamp, Timing, usd};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use payment_tower::{GateExt as _, PaymentLayer};
@@ -21,6 +19,7 @@ use x402_evm::{ExactEvm, OnchainFacilitator};
 use crate::answer::Answer;
 use crate::kitchen::{Kitchen, cook};
 use crate::stepping::Stepping;
+use crate::store::Store;
 
 pub const ORIGIN: &str = "https://api.example.com";
 pub const REALM: &str = "api.example.com";
@@ -52,6 +51,8 @@ pub struct Plan {
     pub serve_within: Duration,
     /// How long a transaction of the seller's is waited for.
     pub mined_within: Duration,
+    /// The time of the gate, when it is not the chain's.
+    pub clock: Option<Arc<ManualClock>>,
 }
 
 impl Default for Plan {
@@ -66,6 +67,7 @@ impl Default for Plan {
             key: KEY,
             serve_within: Duration::from_secs(6),
             mined_within: Duration::from_secs(30),
+            clock: None,
         }
     }
 }
@@ -79,7 +81,7 @@ pub struct Shop {
     pub net: Devnet,
     pub facilitator: Facilitator,
     pub kitchen: Arc<Kitchen>,
-    pub guard: Arc<MemoryReplayGuard>,
+    pub guard: Arc<Store>,
     pub buyer: LocalSigner,
     pub app: Router,
     purse: u64,
@@ -109,7 +111,7 @@ impl Shop {
         let facilitator = Facilitator::start(&net, 0).await.unwrap();
         let buyer = LocalSigner::from_hex(&net.buyers[0].key.to_string()).unwrap();
         let kitchen = Arc::new(Kitchen::default());
-        let guard = Arc::new(MemoryReplayGuard::with_capacity(plan.capacity));
+        let guard = Arc::new(Store::with_capacity(plan.capacity));
         let mut shop = Self {
             clock,
             facilitator,
@@ -130,7 +132,7 @@ impl Shop {
         let gate = Gate::builder(protocols)
             .origin(ORIGIN)
             .guard(Arc::clone(&self.guard))
-            .clock(Arc::clone(&self.clock))
+            .clock(plan.clock.unwrap_or_else(|| Arc::clone(&self.clock)))
             .limits(plan.limits)
             .build()
             .unwrap();
@@ -171,7 +173,7 @@ impl Shop {
         }
     }
 
-    fn routes(&self, gate: &Gate<Arc<MemoryReplayGuard>>, serve_within: Duration) -> Router {
+    fn routes(&self, gate: &Gate<Arc<Store>>, serve_within: Duration) -> Router {
         let cent = || Route::priced(usd!("0.01")).serve_within(serve_within);
         let layer = |route: Route| -> PaymentLayer<_> { gate.priced(route).unwrap() };
         let sold = |path: &str, route: Route| {
