@@ -80,7 +80,9 @@ async fn t23_settle_first_handler_error_runs_again_without_a_second_transfer() {
         let shop = Shop::settling(means).await;
         let mut runs = 0;
         let mut sold = 0;
-        for (header, receipt) in each(&shop, "/first").await {
+        for kind in 0..3 {
+            // Each signed when the one before was delivered: time moves on here.
+            let (header, receipt) = each(&shop, "/first").await[kind].clone();
             sold += 1;
             for status in [500, 404] {
                 shop.kitchen.mood(Mood::Status(status));
@@ -103,18 +105,7 @@ async fn t23_settle_first_handler_error_runs_again_without_a_second_transfer() {
             shop.books(runs, CENT * sold);
             assert_eq!(pay(&shop, "/first", &header).await.status, 402);
             shop.books(runs, CENT * sold);
-            // The others must still be fresh.
-            break;
         }
-        let header = mpp_header(&shop.mpp("/first").await);
-        shop.kitchen.mood(Mood::Status(500));
-        assert_eq!(pay(&shop, "/first", &header).await.status, 500);
-        crate::shop::settle_down().await;
-        shop.kitchen.mood(Mood::Good);
-        pay(&shop, "/first", &header)
-            .await
-            .served("payment-receipt");
-        shop.books(runs + 2, CENT * (sold + 1));
     }
 }
 

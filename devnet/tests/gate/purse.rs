@@ -97,7 +97,7 @@ impl Shop {
             serde_json::from_value(payload["authorization"].clone()).unwrap();
         change(&mut authorization);
         let signature = signer.sign(&authorization.digest(domain)).unwrap();
-        payload["authorization"] = serde_json::to_value(&authorization).unwrap();
+        payload["authorization"] = serde_json::to_value(authorization).unwrap();
         payload["signature"] = signature.to_hex().into();
         envelope
     }
