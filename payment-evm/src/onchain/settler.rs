@@ -11,6 +11,8 @@ use alloy_rpc_client::RpcClient;
 use alloy_rpc_types_eth::TransactionRequest;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
+use tracing::Dispatch;
+use tracing::instrument::{WithDispatch, WithSubscriber as _};
 
 use super::rejection::Broadcast;
 use super::rpc::Rpc;
@@ -84,7 +86,7 @@ impl Settler {
     /// `CallFault::Reverted` when it would fail; `Unavailable` when nothing is known.
     pub async fn simulate(&self, to: Address, data: Bytes) -> Result<Bytes, CallFault> {
         let request = self.request(to, data);
-        let outcome = self.0.provider.call(request).await;
+        let outcome = unheard(self.0.provider.call(request)).await;
         outcome.map_err(|error| ChainFault::from(error).into())
     }
 
@@ -156,7 +158,7 @@ impl Settler {
 
     async fn gas(&self, to: Address, data: &Bytes) -> Result<u64, ChainFault> {
         let request = self.request(to, data.clone());
-        let gas = self.0.provider.estimate_gas(request).await?;
+        let gas = unheard(self.0.provider.estimate_gas(request)).await?;
         Ok(gas.saturating_add(gas / GAS_MARGIN))
     }
 
@@ -210,12 +212,8 @@ impl Settler {
     /// Hands a transaction over. `Ok` when a node has it.
     async fn broadcast(&self, raw: &[u8], hash: B256) -> Result<(), SendFault> {
         let text = hex::encode_prefixed(raw);
-        let answer = self
-            .0
-            .provider
-            .client()
-            .request("eth_sendRawTransaction", (text,))
-            .await;
+        let client = self.0.provider.client();
+        let answer = unheard(client.request("eth_sendRawTransaction", (text,))).await;
         let fault = match answer.map(|_: B256| ()).map_err(Broadcast::from) {
             Ok(()) | Err(Broadcast::Known) => return Ok(()),
             Err(Broadcast::Rejected(fault)) => return Err(SendFault::NotSent(fault)),
@@ -252,6 +250,12 @@ impl Settler {
             sleep(self.0.options.poll_every).await;
         }
     }
+}
+
+/// A call whose parameters hold a signature that can still be spent. The RPC client traces what it
+/// sends, so that nobody listens meanwhile. (threats.md, T124)
+fn unheard<C: IntoFuture>(call: C) -> WithDispatch<C::IntoFuture> {
+    call.into_future().with_subscriber(Dispatch::none())
 }
 
 /// A fifth more gas than estimated: state may move between the estimate and the block.
