@@ -80,7 +80,7 @@ impl VerifyAnswer {
         let body = object(body)?;
         match (body.get("isValid"), status.is_success()) {
             (Some(Value::Bool(true)), true) => {
-                let payer = optional_text(&body, "payer")?.map(Account::parse);
+                let payer = payer(&body)?;
                 Ok(Self::Valid { payer })
             }
             (Some(Value::Bool(true)), false) => Err(garbage("valid, and an error status")),
@@ -96,9 +96,9 @@ impl VerifyAnswer {
 impl SettleAnswer {
     /// Reads the answer of `/settle`, whatever its status.
     ///
-    /// A "no" counts as one only when it can't be a settlement under way: not with a server
-    /// error, not with a transaction beside it (unless that is said to have failed), and not for
-    /// reasons that an earlier attempt of the same payment would explain.
+    /// A "no" counts as one only when it can't be a settlement under way: not without a reason,
+    /// not with a server error, not with a transaction beside it (unless that is said to have
+    /// failed), and not for reasons that an earlier attempt of the same payment would explain.
     ///
     /// # Errors
     ///
@@ -110,16 +110,19 @@ impl SettleAnswer {
             Some(Value::Bool(true)) if status.is_success() => Self::success(&body, transaction),
             Some(Value::Bool(true)) => Err(garbage("success, and an error status")),
             Some(Value::Bool(false)) => {
-                let code = reason(&body, "errorReason");
-                let mined = code.ends_with("transaction_failed");
-                if status.is_server_error()
-                    || is_ambiguous(&code)
-                    || (transaction.is_some() && !mined)
-                {
-                    let transaction = transaction.map(Into::into);
-                    return Ok(Self::Pending { transaction });
+                let code = body.get("errorReason").and_then(Value::as_str);
+                let code = code.filter(|code| !is_ambiguous(code));
+                let mined = code.is_some_and(|code| code.ends_with("transaction_failed"));
+                match code {
+                    Some(code) if !is_open(status) && (transaction.is_none() || mined) => {
+                        let code = Cow::Owned(code.to_owned());
+                        Ok(Self::Refused { code })
+                    }
+                    _ => {
+                        let transaction = transaction.map(Into::into);
+                        Ok(Self::Pending { transaction })
+                    }
                 }
-                Ok(Self::Refused { code })
             }
             _ => Err(garbage("no boolean success")),
         }
@@ -142,7 +145,7 @@ impl SettleAnswer {
                 .ok_or(garbage("success without a transaction"))?
                 .into(),
             network: network.ok_or(garbage("success without a network"))?,
-            payer: optional_text(body, "payer")?.map(Account::parse),
+            payer: payer(body)?,
             amount,
         })
     }
@@ -196,6 +199,12 @@ fn optional_text<'a>(
     }
 }
 
+/// Who paid; an empty text says nothing.
+fn payer(body: &Map<String, Value>) -> Result<Option<Account>, FacilitatorFault> {
+    let text = optional_text(body, "payer")?.filter(|text| !text.is_empty());
+    Ok(text.map(Account::parse))
+}
+
 fn reason(body: &Map<String, Value>, member: &str) -> Cow<'static, str> {
     match body.get(member).and_then(Value::as_str) {
         Some(code) if !code.is_empty() => Cow::Owned(code.to_owned()),
@@ -212,19 +221,46 @@ const fn garbage(what: &'static str) -> FacilitatorFault {
     FacilitatorFault::Garbage(what)
 }
 
-/// Codes by which a facilitator says that it does not know.
-fn is_unexpected(code: &str) -> bool {
-    code.starts_with("unexpected_") || code.contains("timeout") || code.contains("timed_out")
+/// Statuses that leave open what was done, whatever the body says.
+fn is_open(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_EARLY
+        )
 }
 
-/// Codes that are no "no": the outcome is open, or an earlier attempt of the same payment may
-/// be why.
+/// What stands in reasons by which a facilitator says that it does not know.
+const UNEXPECTED: [&str; 5] = ["unexpected_", "timeout", "timed_out", "timed out", "internal"];
+
+/// What stands in reasons that leave a settlement open: nobody has looked, or another attempt of
+/// the same payment explains them.
+const OPEN: [&str; 10] = [
+    "pending",
+    "in_progress",
+    "processing",
+    "already",
+    "duplicate",
+    "nonce_used",
+    "is used",
+    "invalid_nonce",
+    "unavailable",
+    "unknown_error",
+];
+
+fn says_any(code: &str, words: &[&str]) -> bool {
+    let code = code.to_ascii_lowercase();
+    words.iter().any(|word| code.contains(word))
+}
+
+fn is_unexpected(code: &str) -> bool {
+    says_any(code, &UNEXPECTED)
+}
+
+/// Reasons that are no "no" to a settlement. Facilitators have codes of their own, so the words
+/// in them decide.
 fn is_ambiguous(code: &str) -> bool {
-    is_unexpected(code)
-        || code.contains("pending")
-        || code.contains("already_used")
-        || code.contains("duplicate")
-        || code.ends_with("invalid_nonce")
+    code.is_empty() || is_unexpected(code) || says_any(code, &OPEN)
 }
 
 #[cfg(test)]

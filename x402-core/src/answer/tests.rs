@@ -135,6 +135,43 @@ fn only_a_consistent_yes_settles() {
 }
 
 #[test]
+fn an_empty_payer_is_none() {
+    let yes = json!({
+        "success": true, "transaction": "0xab", "network": "eip155:84532", "payer": "",
+    });
+    assert!(matches!(
+        settle(OK, &yes),
+        Ok(SettleAnswer::Settled { payer: None, .. })
+    ));
+    let yes = json!({ "isValid": true, "payer": "" });
+    assert!(matches!(
+        verify(OK, &yes),
+        Ok(VerifyAnswer::Valid { payer: None })
+    ));
+}
+
+#[test]
+fn a_no_for_a_reason_of_the_payment_is_a_no() {
+    // Codes that share letters with those that say nothing.
+    for code in [
+        "insufficient_funds",
+        "invalid_network",
+        "invalid_exact_evm_network_mismatch",
+        "invalid_exact_evm_signature",
+        "invalid_exact_evm_transaction_simulation_failed",
+        "invalid_exact_evm_payload_undeployed_smart_wallet",
+        "unsupported_scheme",
+        "payment_refused",
+    ] {
+        let body = json!({ "success": false, "errorReason": code });
+        assert!(
+            matches!(settle(OK, &body), Ok(SettleAnswer::Refused { .. })),
+            "{code}"
+        );
+    }
+}
+
+#[test]
 fn a_no_that_may_be_a_yes_is_open() {
     let no = |code: &str, transaction: &str| json!({ "success": false, "errorReason": code, "transaction": transaction });
     for (status, body) in [
@@ -145,6 +182,22 @@ fn a_no_that_may_be_a_yes_is_open() {
         (OK, no("permit2_invalid_nonce", "")),
         (OK, no("duplicate_settlement", "")),
         (OK, no("unexpected_settle_error", "")),
+        (OK, no("invalid_exact_evm_unexpected_error", "")),
+        (OK, no("Request Timeout", "")),
+        (OK, no("confirmation timed out", "")),
+        (OK, no("Authorization is used or canceled", "")),
+        (OK, no("nonce_used", "")),
+        (OK, no("already_settled", "")),
+        (OK, no("settlement_in_progress", "")),
+        (OK, no("internal_error", "")),
+        (OK, no("rpc_unavailable", "")),
+        (OK, no("unknown_error", "")),
+        (OK, no("", "")),
+        (OK, json!({ "success": false })),
+        (OK, json!({ "success": false, "errorReason": 7 })),
+        (StatusCode::REQUEST_TIMEOUT, no("insufficient_funds", "")),
+        (StatusCode::CONFLICT, no("insufficient_funds", "")),
+        (StatusCode::TOO_EARLY, no("insufficient_funds", "")),
         (
             OK,
             no("settle_exact_svm_transaction_confirmation_timed_out", ""),
