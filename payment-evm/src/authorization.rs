@@ -1,4 +1,6 @@
-use alloy_primitives::{Address, B256, Bytes, U256};
+use std::sync::OnceLock;
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolStruct};
 use payment_core::{ReplayKey, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -47,7 +49,7 @@ impl Authorization {
     /// What the payer signs to let anyone submit the transfer (`TransferWithAuthorization`).
     #[must_use]
     pub fn digest(&self, domain: &Domain) -> B256 {
-        domain.digest_of(&typed::TransferWithAuthorization::from(self))
+        domain.digest(self.struct_hash())
     }
 
     /// What the payer signs to let only the payee submit it (`ReceiveWithAuthorization`).
@@ -59,7 +61,14 @@ impl Authorization {
     /// The struct hash of `TransferWithAuthorization`.
     #[must_use]
     pub fn struct_hash(&self) -> B256 {
-        typed::TransferWithAuthorization::from(self).eip712_hash_struct()
+        // The type's text is hashed once, not for every payment.
+        static TYPE_HASH: OnceLock<B256> = OnceLock::new();
+        let typed = typed::TransferWithAuthorization::from(self);
+        let type_hash = TYPE_HASH.get_or_init(|| typed.eip712_type_hash());
+        let mut text = Vec::with_capacity(7 * 32);
+        text.extend_from_slice(type_hash.as_slice());
+        text.extend_from_slice(&typed.eip712_encode_data());
+        keccak256(text)
     }
 
     /// Checks that `from` has signed the transfer in this domain.

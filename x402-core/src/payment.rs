@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderName, HeaderValue};
 use payment_core::{
@@ -23,6 +23,8 @@ pub(crate) struct BoundPayment<F> {
     offer: Offer,
     resource: Box<str>,
     window: Window,
+    /// Made when the facilitator is first asked, after the payer is proven.
+    request: OnceLock<PaymentRequest>,
 }
 
 const PENDING: &str = "settlement_pending";
@@ -44,17 +46,20 @@ impl<F: Facilitator> BoundPayment<F> {
             offer,
             resource: ask.resource.clone(),
             window,
+            request: OnceLock::new(),
         }
     }
 
-    fn request(&self) -> PaymentRequest {
-        let (offer, resource) = (self.offer.clone(), self.resource.clone());
-        PaymentRequest::new(self.version, offer, resource, &*self.bound)
+    fn request(&self) -> &PaymentRequest {
+        self.request.get_or_init(|| {
+            let (offer, resource) = (self.offer.clone(), self.resource.clone());
+            PaymentRequest::new(self.version, offer, resource, &*self.bound)
+        })
     }
 
     async fn ask_verify(&self) -> Result<(), Denied> {
         let request = self.request();
-        match self.facilitator.verify(&request).await {
+        match self.facilitator.verify(request).await {
             Ok(VerifyAnswer::Valid { payer }) => {
                 if payer.is_some() && payer.as_ref() != self.bound.payer() {
                     let cause = FacilitatorFault::Garbage("verified another payer");
@@ -69,8 +74,8 @@ impl<F: Facilitator> BoundPayment<F> {
 
     async fn ask_settle(&self) -> Result<Receipt, Denied> {
         let request = self.request();
-        match self.facilitator.settle(&request).await {
-            Ok(answer) => self.outcome(&request, answer, Evidence::default()),
+        match self.facilitator.settle(request).await {
+            Ok(answer) => self.outcome(request, answer, Evidence::default()),
             Err(fault @ FacilitatorFault::NotSent(_)) => Err(as_fault(fault).into()),
             Err(fault) => Err(self.pending(&Evidence::default(), fault)),
         }
@@ -80,10 +85,10 @@ impl<F: Facilitator> BoundPayment<F> {
         let request = self.request();
         match self
             .facilitator
-            .reconcile(&request, earlier.transaction())
+            .reconcile(request, earlier.transaction())
             .await
         {
-            Ok(answer) => self.outcome(&request, answer, earlier),
+            Ok(answer) => self.outcome(request, answer, earlier),
             // Not even "not sent" tells anything about the settlement sent before.
             Err(fault) => Err(self.pending(&earlier, fault)),
         }
