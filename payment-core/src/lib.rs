@@ -13,6 +13,7 @@
 //! - A settlement once begun finishes, whatever the client does.
 
 mod account;
+mod answer;
 mod ask;
 mod cache;
 mod clock;
@@ -28,6 +29,7 @@ mod memory;
 mod money;
 mod network;
 mod paid;
+mod permit;
 mod problem;
 mod protocol;
 mod replay;

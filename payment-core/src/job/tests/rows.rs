@@ -384,7 +384,7 @@ fn unreadable_receipt_is_neither_delivered_on_nor_set_free() {
         let crate::Admission::Priced(job) = shop.admit("/first", "c") else {
             panic!("priced")
         };
-        crate::job::scope(&job.ask)
+        crate::permit::scope(&job.ask)
     };
     shop.wait(120);
     let now = Timestamp::from_seconds(220);
@@ -421,7 +421,7 @@ fn scope_tells_requests_and_mounts_apart() {
     let with = |change: fn(&mut crate::Ask)| {
         let mut ask = ask();
         change(&mut ask);
-        crate::job::scope(&ask)
+        crate::permit::scope(&ask)
     };
     let same = with(|_| {});
     // What a client can vary freely, or what merely passes, is no part of it.

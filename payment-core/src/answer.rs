@@ -1,0 +1,102 @@
+use http::StatusCode;
+
+use crate::gate::Priced;
+use crate::{Ask, Challenge, Denied, Fault, Problem, Refusal, ReplayGuard, Reply, Soon};
+
+impl<G: ReplayGuard> Priced<G> {
+    /// The answer to a request that has not paid: each protocol adds its challenge.
+    pub(crate) async fn unpaid(&self, ask: &Ask, why: Option<&Refusal>) -> Reply {
+        match why {
+            Some(refusal) if !refusal.invites_payment() => uninviting(refusal),
+            _ => self.inviting(why, self.offering.challenge(ask, why).await),
+        }
+    }
+
+    /// The same, unless a challenge has to be awaited.
+    pub(crate) fn unpaid_at_once(&self, ask: &Ask, why: Option<&Refusal>) -> Option<Reply> {
+        match why {
+            Some(refusal) if !refusal.invites_payment() => Some(uninviting(refusal)),
+            _ => match self.offering.challenge(ask, why) {
+                Soon::Now(challenge) => Some(self.inviting(why, challenge?)),
+                Soon::Later(_) => None,
+            },
+        }
+    }
+
+    fn inviting(&self, why: Option<&Refusal>, challenge: Result<Challenge, Fault>) -> Reply {
+        match (challenge, why) {
+            (Ok(challenge), None) => Reply::payment_required(&challenge),
+            (Ok(challenge), Some(refusal)) => {
+                refused(refusal, Reply::challenged(refusal.problem(), &[challenge]))
+            }
+            (Err(fault), _) => self.fault(&fault),
+        }
+    }
+
+    pub(crate) async fn denied(&self, ask: &Ask, denied: Denied) -> Reply {
+        match denied {
+            Denied::Refused(refusal) => self.unpaid(ask, Some(&refusal)).await,
+            Denied::Failed(fault) => self.fault(&fault),
+            Denied::Unknown(pending) => {
+                tracing::warn!(code = pending.code, cause = %pending.cause, "settlement outcome unknown");
+                let problem = Problem {
+                    code: pending.code.into(),
+                    ..SETTLEMENT_PENDING
+                };
+                let mut reply = Reply::problem(&problem);
+                reply.headers.extend(pending.headers);
+                reply.retry_after(self.shared.limits.retry_after)
+            }
+        }
+    }
+
+    fn fault(&self, fault: &Fault) -> Reply {
+        let cause = std::error::Error::source(fault)
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::warn!(code = fault.code(), cause, "payment could not be processed");
+        let problem = Problem {
+            status: fault.status(),
+            code: fault.code().into(),
+            ..FAULT
+        };
+        let reply = Reply::problem(&problem);
+        match fault.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => reply,
+            _ => reply.retry_after(self.shared.limits.retry_after),
+        }
+    }
+}
+
+/// A refusal that paying again does not mend.
+fn uninviting(refusal: &Refusal) -> Reply {
+    refused(refusal, Reply::problem(refusal.problem()))
+}
+
+/// Adds what the refusal says beside its problem.
+fn refused(refusal: &Refusal, mut reply: Reply) -> Reply {
+    tracing::debug!(protocol = %refusal.by(), code = %refusal.problem().code, "payment refused");
+    for (name, value) in refusal.headers() {
+        reply.headers.append(name.clone(), value.clone());
+    }
+    match refusal.wait() {
+        Some(wait) => reply.retry_after(wait),
+        None => reply,
+    }
+}
+
+const SETTLEMENT_PENDING: Problem = Problem::new(
+    "urn:tollgate:problem:settlement-pending",
+    "Settlement Pending",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "settlement_pending",
+    "the payment may have been made; send the same request again, do not pay again",
+);
+
+const FAULT: Problem = Problem::new(
+    "https://paymentauth.org/problems/internal-payment-error",
+    "Internal Payment Error",
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "internal",
+    "the payment could not be processed; nothing was charged",
+);
