@@ -231,7 +231,13 @@ fn is_open(status: StatusCode) -> bool {
 }
 
 /// What stands in reasons by which a facilitator says that it does not know.
-const UNEXPECTED: [&str; 5] = ["unexpected_", "timeout", "timed_out", "timed out", "internal"];
+const UNEXPECTED: [&str; 5] = [
+    "unexpected_",
+    "timeout",
+    "timed_out",
+    "timed out",
+    "internal",
+];
 
 /// What stands in reasons that leave a settlement open: nobody has looked, or another attempt of
 /// the same payment explains them.
