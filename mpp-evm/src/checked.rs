@@ -47,6 +47,8 @@ pub enum Proof {
         raw: Bytes,
         /// Its hash.
         hash: B256,
+        /// Its place among the transactions of the payer.
+        nonce: u64,
     },
     /// A transfer that the payer says to have made. The payer is a claim until the transfer has
     /// been looked up.

@@ -17,6 +17,10 @@ pub enum CredentialType {
     Transaction,
     /// The hash of a transfer that the buyer has made. The weakest type: nothing binds it to the
     /// challenge but its sender, its age, and being used once.
+    ///
+    /// Transfers are public: who sees one and holds a challenge older than it can show it before
+    /// its sender does. And no chain refuses it the second time, so that a replay guard that
+    /// forgets at a restart lets one be shown again.
     Hash,
 }
 

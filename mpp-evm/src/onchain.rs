@@ -48,6 +48,17 @@ impl OnchainCharge {
         Ok(())
     }
 
+    /// A node takes a transaction with a later nonce and keeps it until those before it come,
+    /// which they never may: its outcome would stay open for good, at no cost to the payer.
+    async fn can_be_mined(&self, charge: &CheckedCharge, nonce: u64) -> Result<(), Denied> {
+        let next = self.settler.next_nonce_of(charge.payer()).await;
+        let next = next.map_err(|fault| Fault::unavailable("chain_unavailable", fault))?;
+        if nonce > next {
+            return Err(refuse::verification_failed("the transaction can't be mined yet").into());
+        }
+        Ok(())
+    }
+
     /// Whether the nonce of a signature is used up on chain, whoever has used it.
     async fn is_used(&self, charge: &CheckedCharge) -> Result<bool, CallFault> {
         let due = charge.due();
@@ -160,10 +171,26 @@ impl OnchainCharge {
     async fn move_money(&self, charge: &CheckedCharge) -> Result<B256, Denied> {
         match self.send(charge).await {
             Ok(mined) => check_moved(&mined, charge),
-            Err(SendFault::NotSent(fault)) => Err(not_sent(fault)),
+            Err(SendFault::NotSent(ChainFault::Reverted { .. })) => {
+                Err(self.would_fail_now(charge).await)
+            }
+            Err(SendFault::NotSent(fault)) => {
+                Err(Fault::unavailable("chain_unavailable", fault).into())
+            }
             Err(SendFault::Reverted { hash }) => Err(self.reverted(hash, charge).await),
             Err(fault @ SendFault::Unknown { hash }) => Err(Evidence::of(hash).unknown(fault)),
             Err(fault) => Err(Evidence::none().unknown(fault)),
+        }
+    }
+
+    /// The last simulation failed, so that nothing left. The signature may have been used since
+    /// it was verified, by somebody else or by an attempt of ours that was lost sight of; the
+    /// buyer has paid then, and must not be told to pay again.
+    async fn would_fail_now(&self, charge: &CheckedCharge) -> Denied {
+        match self.is_used(charge).await {
+            Ok(false) => would_fail().into(),
+            Ok(true) => Evidence::none().unknown(UsedElsewhere),
+            Err(fault) => Evidence::none().unknown(fault),
         }
     }
 
@@ -216,10 +243,13 @@ impl ChargeBackend for OnchainCharge {
     async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
         match charge.proof() {
             Proof::Hash { hash, .. } => self.verify_hash(charge, *hash).await.map(|_| ()),
-            Proof::Transaction { hash, .. } => {
+            Proof::Transaction { hash, nonce, .. } => {
                 // One that is on the chain already was not sent for this request.
                 match self.settler.mined(*hash).await {
-                    Ok(None) => self.has_balance(charge).await,
+                    Ok(None) => {
+                        self.can_be_mined(charge, *nonce).await?;
+                        self.has_balance(charge).await
+                    }
                     Ok(Some(_)) => {
                         Err(refuse::verification_failed("the transaction was sent before").into())
                     }
@@ -284,14 +314,6 @@ fn transfers(charge: &CheckedCharge) -> Vec<TransferDetails> {
         requested_amount: leg.amount.get(),
     })
     .collect()
-}
-
-/// Nothing has left. Whose fault that is decides who hears of it.
-fn not_sent(fault: ChainFault) -> Denied {
-    match fault {
-        ChainFault::Reverted { .. } => would_fail().into(),
-        fault => Fault::unavailable("chain_unavailable", fault).into(),
-    }
 }
 
 fn would_fail() -> Refusal {

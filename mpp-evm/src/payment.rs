@@ -5,7 +5,7 @@ use mpp_core::{MPP, MethodPayment, Presented, Settled};
 use payment_core::{Account, BoxFuture, Denied, Fault, Paid, Refusal, ReplayKey, Soon, Timestamp};
 
 use crate::candidate::Candidate;
-use crate::{ChargeBackend, CheckedCharge, Due};
+use crate::{ChargeBackend, CheckedCharge, Due, Proof};
 
 /// A payload bound to what is due, on its way to the backend.
 pub(crate) struct ChargePayment<B, C> {
@@ -84,7 +84,12 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
     }
 
     fn payer(&self) -> Option<&Account> {
-        self.payer.as_ref()
+        // Who sends a hash can name any sender; what is counted by payer would be counted against
+        // somebody else. Until the transfer was looked up, nobody is proven to pay.
+        let proof = self.checked.as_ref().map(CheckedCharge::proof);
+        self.payer
+            .as_ref()
+            .filter(|_| !matches!(proof, Some(Proof::Hash { .. })))
     }
 
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {

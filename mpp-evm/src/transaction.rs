@@ -31,6 +31,7 @@ const MOST_PER_GAS: u128 = 100_000_000_000_000;
 pub(crate) struct BoundTransaction {
     raw: Bytes,
     hash: B256,
+    nonce: u64,
     signed: B256,
     signature: EvmSignature,
     source: Option<Source>,
@@ -77,9 +78,11 @@ impl BoundTransaction {
         }
         let signature = signature_of(&transaction).ok_or(Mismatch::SignatureForm)?;
         let (hash, signed) = (keccak256(&raw), transaction.signature_hash());
+        let nonce = tx.nonce;
         Ok(Self {
             raw: raw.into(),
             hash,
+            nonce,
             signed,
             signature,
             source,
@@ -150,8 +153,8 @@ impl Candidate for BoundTransaction {
         if let Some(source) = self.source {
             source.is(due, payer)?;
         }
-        let (raw, hash) = (self.raw.clone(), self.hash);
-        Ok((payer, Proof::Transaction { raw, hash }))
+        let (raw, hash, nonce) = (self.raw.clone(), self.hash, self.nonce);
+        Ok((payer, Proof::Transaction { raw, hash, nonce }))
     }
 }
 

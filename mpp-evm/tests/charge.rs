@@ -189,6 +189,15 @@ fn a_backend_that_can_not_settle_it_is_found_out_when_the_route_is_built() {
 }
 
 #[test]
+fn a_claimed_sender_does_not_count_as_the_payer() {
+    // What counts against a payer is what that payer has signed: anybody can name anybody.
+    let terms = terms(&charge().credential_types([CredentialType::Hash]));
+    let payload = json!({"type": "hash", "hash": B256::repeat_byte(0xAB).to_string()});
+    let case = Case::of(payload).from(did(8453, payer().address()));
+    assert_eq!(case.judge(&*terms).unwrap().payer(), None);
+}
+
+#[test]
 fn a_hash_needs_its_source_and_is_kept_long() {
     let terms = terms(&charge().credential_types([CredentialType::Hash]));
     let payload = json!({"type": "hash", "hash": B256::repeat_byte(0xAB).to_string()});

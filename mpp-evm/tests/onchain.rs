@@ -11,7 +11,7 @@ use std::time::Duration;
 use alloy_primitives::aliases::{U48, U160};
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use alloy_sol_types::{SolCall, sol};
-use devnet::{Fault, PERMIT2};
+use devnet::{Fault, ITollToken, PERMIT2};
 use http::HeaderValue;
 use mpp_core::{PAYMENT_RECEIPT, RawCredential};
 use mpp_evm::{CredentialType, Split};
@@ -129,6 +129,26 @@ async fn a_transaction_that_is_on_the_chain_already_pays_nothing() {
         .await
         .is_refused("verification-failed");
     assert_eq!(shop.served(), 0);
+}
+
+#[tokio::test]
+async fn a_transaction_that_can_not_be_mined_yet_is_refused_before_it_is_served() {
+    // A node would keep it, and so would the shop: for good, and at no cost to the buyer.
+    let shop = Shop::taking(CredentialType::Transaction).await;
+    let next = shop.net.chain.nonce(shop.net.buyers[0].address);
+    let gap = shop.transaction_at(&shop.challenge().await, next + 1).await;
+    shop.get(Some(&gap)).await.is_refused("verification-failed");
+    assert_eq!((shop.served(), shop.net.chain.waiting()), (0, 0));
+    // Behind one that waits it can be.
+    shop.net.chain.pause_mining(true);
+    let approve = ITollToken::approveCall {
+        spender: PERMIT2,
+        value: U256::ZERO,
+    };
+    let buyer = shop.net.buyers[0].clone();
+    shop.queue(&buyer, shop.token.address, approve.abi_encode().into());
+    shop.get(Some(&gap)).await;
+    assert_eq!((shop.served(), shop.net.chain.waiting()), (1, 2));
 }
 
 #[tokio::test]
@@ -335,6 +355,24 @@ async fn a_signature_that_somebody_else_sent_is_not_taken_for_a_no() {
     assert_eq!((answer.status, &*answer.code), (503, "settlement_pending"));
     assert_eq!((shop.income(), shop.served()), (PRICE, 1));
     // However often it is asked, the buyer is never told to pay again.
+    assert_eq!(shop.get(Some(&credential)).await.status, 503);
+}
+
+#[tokio::test]
+async fn a_signature_that_was_used_before_it_was_sent_is_not_taken_for_a_no() {
+    let shop = Shop::taking(CredentialType::Authorization).await;
+    let credential = shop.authorization(&shop.challenge().await).await;
+    let copied = payload(&credential);
+    let authorization: Authorization = serde_json::from_value(copied.clone()).unwrap();
+    let signature = EvmSignature::from_hex(copied["signature"].as_str().unwrap()).unwrap();
+    let rival = || {
+        let data = authorization.calldata(&signature);
+        let (chain, sender) = (&shop.net.chain, &shop.net.buyers[1]);
+        chain.send(sender, shop.token.address, data).unwrap();
+    };
+    let answer = shop.get_while(Some(&credential), rival).await;
+    assert_eq!((answer.status, &*answer.code), (503, "settlement_pending"));
+    assert_eq!((shop.income(), shop.served()), (PRICE, 1));
     assert_eq!(shop.get(Some(&credential)).await.status, 503);
 }
 

@@ -208,7 +208,8 @@ fn wrong_checksums_of_the_draft_are_read_by_value() {
         let terms = terms(&charge().credential_types([CredentialType::Hash]));
         let hash = json!({"type": "hash", "hash": B256::ZERO.to_string()});
         let payment = Case::of(hash).from(source).judge(&*terms).unwrap();
-        assert_eq!(payment.payer().unwrap().evm(), Some(address(written)));
+        let paid = payment.paid();
+        assert_eq!(paid.payer().unwrap().evm(), Some(address(written)));
         tally.ran();
     }
 }

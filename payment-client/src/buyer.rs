@@ -211,21 +211,19 @@ impl<S: Signer> Buyer<S> {
             tried += 1;
             let (last, retry_after) = match answer {
                 Ok(answer) => {
-                    payment.exposure = Exposure::Sent;
-                    let now = inner.clock.now();
-                    match Verdict::of(answer.status(), answer.headers(), now) {
+                    let (now, status) = (inner.clock.now(), answer.status());
+                    payment.expose(exposure_by(status));
+                    match Verdict::of(status, answer.headers(), now) {
                         Verdict::Final => return Ok(settled(answer, payment)),
                         Verdict::Refused { code } => {
-                            return Err(refused(answer.status(), code, payment));
+                            return Err(refused(status, code, payment));
                         }
-                        Verdict::Open { retry_after } => {
-                            (Trouble::Status(answer.status()), retry_after)
-                        }
+                        Verdict::Open { retry_after } => (Trouble::Status(status), retry_after),
                     }
                 }
                 Err(trouble) => {
                     if !trouble.never_left() {
-                        payment.exposure = Exposure::Sent;
+                        payment.expose(Exposure::Lost);
                     }
                     (trouble, None)
                 }
@@ -266,7 +264,20 @@ fn settled(answer: Response, mut payment: Box<Payment>) -> Reply {
     Reply::new(answer, Some(payment))
 }
 
+/// Whether a status is the seller's own word, or that of something in between which has lost it.
+const fn exposure_by(status: StatusCode) -> Exposure {
+    match status {
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Exposure::Lost,
+        _ => Exposure::Answered,
+    }
+}
+
+/// A refusal is a no, unless an answer was lost before: a seller who has served that one refuses
+/// the same payment as used, and paying again would pay twice.
 fn refused(status: StatusCode, code: Option<String>, payment: Box<Payment>) -> BuyerError {
+    if payment.exposure == Exposure::Lost {
+        return unknown(payment, Trouble::Status(status), None);
+    }
     tracing::debug!(protocol = %payment.protocol(), code, "the seller refused the payment");
     BuyerError::Refused {
         payment,

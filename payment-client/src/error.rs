@@ -55,8 +55,9 @@ pub enum BuyerError {
     /// The paid request never left: no connection came about. The amount is given back.
     #[error("the seller could not be reached with the payment; nothing was paid")]
     NotSent(#[source] Trouble),
-    /// The seller refused the payment with a fresh 402. A seller that is honest has not taken
-    /// it; the amount stays counted, because one that is not may have. Nothing else was signed.
+    /// The seller refused the payment with a fresh 402, and no answer to it was lost before. A
+    /// seller that is honest has not taken it; the amount stays counted, because one that is not
+    /// may have. Nothing else was signed.
     #[error("the seller refused the payment")]
     Refused {
         /// What was signed.
@@ -66,8 +67,8 @@ pub enum BuyerError {
         /// The machine-readable reason, where the seller gave one that is a plain code.
         code: Option<String>,
     },
-    /// The payment may have been taken and there is no answer. Do not pay again: hand the
-    /// payment to [`Buyer::resume`](crate::Buyer::resume), which sends the same one.
+    /// The payment may have been taken and there is no answer, or one was lost and the payment
+    /// is refused since, as one that was used is. Do not pay again: hand the payment to [`Buyer::resume`](crate::Buyer::resume), which sends the same one.
     #[error("it is not known whether the payment was taken")]
     OutcomeUnknown {
         /// What was signed, and all that is needed to ask again.

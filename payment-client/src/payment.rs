@@ -38,12 +38,14 @@ pub struct Payment {
 }
 
 /// Whether the seller can know the credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exposure {
     /// No connection to the seller ever came about.
     Unsent,
-    /// It left, or may have.
-    Sent,
+    /// It left, and came with an answer each time.
+    Answered,
+    /// It left, or may have, and an answer was lost: perhaps the one that was paid for.
+    Lost,
 }
 
 impl Payment {
@@ -115,6 +117,11 @@ impl Payment {
         if let Some(counted) = self.counted.take() {
             counted.give_back();
         }
+    }
+
+    /// It was shown to the seller. What was lost once stays lost.
+    pub(crate) fn expose(&mut self, exposure: Exposure) {
+        self.exposure = self.exposure.max(exposure);
     }
 
     /// The request as it goes out, the same bytes each time.

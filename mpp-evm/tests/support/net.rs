@@ -141,6 +141,11 @@ impl Shop {
     }
 
     pub async fn get(&self, credential: Option<&HeaderValue>) -> Answer {
+        self.get_while(credential, || {}).await
+    }
+
+    /// A visit during whose handler, so before the settlement, something else happens.
+    pub async fn get_while(&self, credential: Option<&HeaderValue>, during: impl Fn()) -> Answer {
         let mut request = http::Request::get("/weather");
         if let Some(credential) = credential {
             request = request.header(AUTHORIZATION, credential);
@@ -151,6 +156,7 @@ impl Shop {
         };
         let serve = |_| async {
             self.served.fetch_add(1, Ordering::SeqCst);
+            during();
             Ok::<_, Infallible>(Weather)
         };
         match job.run(Tokio, serve).await.unwrap() {
@@ -249,8 +255,13 @@ impl Shop {
     }
 
     pub async fn transaction(&self, challenge: &Challenge) -> HeaderValue {
+        let nonce = self.net.chain.nonce(self.net.buyers[0].address);
+        self.transaction_at(challenge, nonce).await
+    }
+
+    pub async fn transaction_at(&self, challenge: &Challenge, nonce: u64) -> HeaderValue {
         let gas = Gas {
-            nonce: self.net.chain.nonce(self.net.buyers[0].address),
+            nonce,
             limit: 120_000,
             max_fee_per_gas: 100_000_000_000,
             max_priority_fee_per_gas: 1_000_000,

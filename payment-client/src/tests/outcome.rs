@@ -190,9 +190,38 @@ async fn a_refusal_makes_no_second_signature_and_stays_counted() {
 }
 
 #[tokio::test]
-async fn a_refusal_after_an_unknown_outcome_makes_no_second_signature() {
+async fn a_refusal_after_a_lost_answer_is_not_taken_for_a_no() {
+    // The lost answer may have been what was paid for: a seller who remembers that says 402.
+    // What stands between may have lost it too.
+    for (lost, again) in [
+        (Step::HangUp, v2(&[exact()])),
+        (Step::HangUp, mpp(&[challenge(&charge())])),
+        (step(502, &[]), v2(&[exact()])),
+        (step(504, &[]), v2(&[exact()])),
+    ] {
+        let shop = Shop::open([v2(&[exact()]), lost, again, v2(&[exact()])]).await;
+        let buyer = Bench::new().buyer();
+        let error = buyer.get(shop.url()).send().await.unwrap_err();
+        let BuyerError::OutcomeUnknown { payment, last, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert!(matches!(last, Trouble::Status(status) if status == 402));
+        assert_same_credential(&shop, 2);
+        assert_eq!(buyer.spent(), usd!("0.01"));
+        // What was lost stays lost when somebody asks again later.
+        let error = buyer.resume(*payment).await.unwrap_err();
+        assert!(
+            matches!(error, BuyerError::OutcomeUnknown { .. }),
+            "{error:?}"
+        );
+        assert_same_credential(&shop, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_after_answers_that_said_to_wait_makes_no_second_signature() {
     for again in [v2(&[exact()]), mpp(&[challenge(&charge())])] {
-        let shop = Shop::open([v2(&[exact()]), Step::HangUp, again]).await;
+        let shop = Shop::open([v2(&[exact()]), step(503, &[]), again]).await;
         let buyer = Bench::new().buyer();
         let error = buyer.get(shop.url()).send().await.unwrap_err();
         assert!(matches!(error, BuyerError::Refused { .. }), "{error:?}");

@@ -74,6 +74,17 @@ impl Settler {
         .await
     }
 
+    /// The nonce of the next transaction of an account, after those that the node knows to wait.
+    /// One with a higher nonce can't be mined yet.
+    ///
+    /// # Errors
+    ///
+    /// `ChainFault` when the node does not answer.
+    pub async fn next_nonce_of(&self, account: Address) -> Result<u64, ChainFault> {
+        let count = self.provider().get_transaction_count(account);
+        Ok(count.pending().await?)
+    }
+
     /// When a block was made.
     ///
     /// # Errors

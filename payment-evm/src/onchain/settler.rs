@@ -146,7 +146,7 @@ impl Settler {
         // Taken out: whatever ends this early, the node is asked next time.
         let nonce = match next_nonce.take() {
             Some(nonce) => nonce,
-            None => self.pending_nonce().await.map_err(not_sent)?,
+            None => self.next_nonce_of(self.address()).await.map_err(not_sent)?,
         };
         let signed = self
             .sign(nonce, to, data, gas, fees)
@@ -170,15 +170,6 @@ impl Settler {
             }),
             _ => Ok(fees),
         }
-    }
-
-    async fn pending_nonce(&self) -> Result<u64, ChainFault> {
-        Ok(self
-            .0
-            .provider
-            .get_transaction_count(self.address())
-            .pending()
-            .await?)
     }
 
     fn sign(
