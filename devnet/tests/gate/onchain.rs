@@ -230,3 +230,36 @@ async fn t56_a_hash_is_good_for_one_challenge_of_the_sender_and_price() {
         .refused(402, "invalid_challenge");
     assert_eq!(shop.kitchen.runs(), 1);
 }
+
+#[tokio::test]
+async fn t13_a_broadcast_that_never_arrived_is_pending_until_nobody_can_accept_it() {
+    let shop = open().await;
+    for (header, _) in each(&shop, "/first").await {
+        let broadcast = "eth_sendRawTransaction";
+        shop.net
+            .rpc
+            .fail_next_calling(broadcast, 1, Fault::CloseBefore);
+        pay(&shop, "/first", &header).await.pending();
+        shop.books(0, 0);
+        // It could still turn up: not sent again, and the buyer not told to pay again.
+        pay(&shop, "/first", &header).await.pending();
+        shop.books(0, 0);
+    }
+    let header = v2_header(&shop.x402("/first").await);
+    let broadcast = "eth_sendRawTransaction";
+    shop.net
+        .rpc
+        .fail_next_calling(broadcast, 1, Fault::CloseBefore);
+    pay(&shop, "/first", &header).await.pending();
+    shop.advance(3600);
+    // Expired on the chain for good: now it is a no, and the buyer may pay anew.
+    let answer = pay(&shop, "/first", &header).await;
+    assert_eq!(answer.status, 402, "{}", answer.code());
+    answer.is_the_gates();
+    shop.books(0, 0);
+    let header = v2_header(&shop.x402("/first").await);
+    pay(&shop, "/first", &header)
+        .await
+        .served("payment-response");
+    shop.books(1, CENT);
+}
