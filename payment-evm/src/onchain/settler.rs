@@ -103,7 +103,13 @@ impl Settler {
     /// to its end.
     pub async fn send(&self, to: Address, data: Bytes) -> Result<Mined, SendFault> {
         let hash = self.dispatch(to, data).await?;
-        self.follow_up(hash).await
+        let outcome = self.follow_up(hash).await;
+        if let Err(SendFault::Unknown { .. }) = outcome {
+            // The node may have dropped it: counting on from there would leave a gap that no
+            // later transaction gets past. The node is asked where to go on.
+            *self.0.next_nonce.lock().await = None;
+        }
+        outcome
     }
 
     /// Broadcasts a transaction that somebody else signed, and waits until it is mined.
