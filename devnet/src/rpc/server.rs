@@ -1,5 +1,4 @@
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,17 +6,13 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
 
 use super::fault::{Fault, Faults};
 use super::message::Body;
 use super::method::dispatch;
 use crate::chain::Chain;
+use crate::serve::{Cut, Server};
 
 /// The largest request body, in bytes.
 const BODY: usize = 1 << 20;
@@ -25,10 +20,9 @@ const BODY: usize = 1 << 20;
 /// A JSON-RPC server, and the faults tests order from it. It stops when this is dropped.
 #[derive(Debug, Default)]
 pub struct Rpc {
-    url: String,
     faults: Arc<Faults>,
     /// Absent where nothing is served.
-    task: Option<AbortHandle>,
+    server: Option<Server>,
 }
 
 impl Rpc {
@@ -37,25 +31,25 @@ impl Rpc {
     /// # Errors
     /// The port could not be opened.
     pub async fn serve(chain: Arc<Chain>, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let url = format!("http://{}", listener.local_addr()?);
         let faults = Arc::new(Faults::default());
         let face = Face {
             chain,
             faults: Arc::clone(&faults),
         };
-        let task = tokio::spawn(accept(listener, face)).abort_handle();
+        let answer = move |request| {
+            let face = face.clone();
+            async move { face.answer(request).await }
+        };
         Ok(Self {
-            url,
             faults,
-            task: Some(task),
+            server: Some(Server::start(port, answer).await?),
         })
     }
 
     /// Where it listens; empty where nothing is served.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        self.server.as_ref().map_or("", Server::url)
     }
 
     /// Lets the next `requests` HTTP requests fail.
@@ -74,50 +68,11 @@ impl Rpc {
     }
 }
 
-impl Drop for Rpc {
-    fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
-}
-
-async fn accept(listener: TcpListener, face: Face) {
-    // Dropped with this task, so connections end with the server.
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(attend(stream, face.clone()))),
-                Err(error) => tracing::warn!(%error, "connection not accepted"),
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn attend(stream: TcpStream, face: Face) {
-    // Replies are small and someone waits for each.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| face.answer(request));
-    if let Err(error) = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-    {
-        tracing::debug!(%error, "connection ended");
-    }
-}
-
 #[derive(Clone)]
 struct Face {
     chain: Arc<Chain>,
     faults: Arc<Faults>,
 }
-
-/// Ends a connection without a reply.
-#[derive(Debug, thiserror::Error)]
-#[error("connection cut by order")]
-struct Cut;
 
 impl Face {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
