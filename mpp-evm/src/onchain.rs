@@ -3,10 +3,14 @@
 mod evidence;
 mod moved;
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, sol};
 use mpp_core::refuse;
-use payment_core::{Denied, Fault, Refusal, Units};
+use payment_core::{Clock, Denied, Fault, Refusal, SystemClock, Timestamp, Units};
 use payment_evm::permit2::{ChargePermit, TransferDetails};
 use payment_evm::{Authorization, CallFault, ChainFault, Mined, SendFault, Settler, SignedPermit};
 
@@ -25,16 +29,43 @@ sol! {
 /// - No receipt is no answer: the hash is kept as evidence and looked up again.
 /// - A signature that was used by a transaction we don't know may have paid us; it is never
 ///   taken for a no.
-#[derive(Clone, Debug)]
+/// - A signature that has expired unused is a definite no, once no block can be that late.
+#[derive(Clone)]
 pub struct OnchainCharge {
     settler: Settler,
+    clock: Arc<dyn Clock>,
 }
+
+/// How long after its expiry a signature is still taken for possible, where the clock of this
+/// machine stands in for the time of the chain.
+const CHAIN_BEHIND: Duration = Duration::from_secs(600);
 
 impl OnchainCharge {
     /// Settles through this account.
     #[must_use]
-    pub const fn new(settler: Settler) -> Self {
-        Self { settler }
+    pub fn new(settler: Settler) -> Self {
+        Self {
+            settler,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets where time comes from: it says when a signature that was not used never will be.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether the chain can't take the signature any more, whatever is still on its way.
+    fn is_over(&self, charge: &CheckedCharge) -> bool {
+        let expiry = match charge.proof() {
+            Proof::Authorization { authorization, .. } => authorization.valid_before,
+            Proof::Permit2 { permit, .. } => permit.deadline,
+            Proof::Transaction { .. } | Proof::Hash { .. } => return false,
+        };
+        let expiry = Timestamp::from_seconds(u64::try_from(expiry).unwrap_or(u64::MAX));
+        self.clock.now() > expiry.plus(CHAIN_BEHIND)
     }
 
     async fn has_balance(&self, charge: &CheckedCharge) -> Result<(), Denied> {
@@ -293,9 +324,14 @@ impl ChargeBackend for OnchainCharge {
             };
         }
         if let Some(hash) = evidence.transaction() {
+            if let Some(settled) = self.look_up(hash, charge).await? {
+                return Ok(settled);
+            }
+            if self.is_over(charge) && matches!(self.is_used(charge).await, Ok(false)) {
+                return Err(refuse::payment_expired("the payment expired unsettled").into());
+            }
             // It may still be mined. A second transaction would cost gas at every retry.
-            let settled = self.look_up(hash, charge).await?;
-            return settled.ok_or_else(|| evidence.unknown(NotMined));
+            return Err(evidence.unknown(NotMined));
         }
         match self.is_used(charge).await {
             // Whatever was sent has not been mined; the nonce lets only one of two succeed.
@@ -303,6 +339,14 @@ impl ChargeBackend for OnchainCharge {
             Ok(true) => Err(evidence.unknown(UsedElsewhere)),
             Err(fault) => Err(evidence.unknown(fault)),
         }
+    }
+}
+
+impl fmt::Debug for OnchainCharge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnchainCharge")
+            .field("settler", &self.settler)
+            .finish_non_exhaustive()
     }
 }
 

@@ -157,7 +157,10 @@ impl Shop {
         let mpp = (plan.mpp)(Mpp::builder(REALM, Secret::new(plan.key)));
         let mpp = match plan.means {
             Means::Stepping => mpp.method(charge.settle_with(stepping.clone())),
-            _ => mpp.method(charge.settle_with(OnchainCharge::new(settler.clone()))),
+            _ => {
+                let own = OnchainCharge::new(settler.clone()).clock(Arc::clone(&self.clock));
+                mpp.method(charge.settle_with(own))
+            }
         };
         let router = PaymentRouter::new().add(MPP_PRIORITY, mpp.build().unwrap());
         match plan.means {
