@@ -40,7 +40,7 @@ impl Accepted<'_> {
     /// Whether this is an echo of that offer: every core member equal by value, and everything
     /// in the offer's `extra` there. Other members are not looked at and go nowhere.
     ///
-    /// x402.md, 7.1.
+    /// Matching of `accepted`, x402 v2.
     #[must_use]
     pub fn is(&self, offer: &Offer) -> bool {
         self.scheme == offer.scheme()

@@ -152,7 +152,7 @@ impl SettleAnswer {
 
     /// Whether a success is the one that was asked for: network, payer and amount.
     ///
-    /// threats.md, T111.
+    /// RULES.md, T111.
     pub(crate) fn contradicts(&self, request: &PaymentRequest) -> Option<&'static str> {
         let Self::Settled {
             transaction,

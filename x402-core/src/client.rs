@@ -146,7 +146,7 @@ impl Facilitator for HttpFacilitator {
     /// gone or the simulation failing *because* that attempt went through, and once the payment
     /// has expired a facilitator looks no further than the time. So the outcome stays open, and
     /// no buyer is told to sign again for what may have been paid. The one exception: the very
-    /// transaction that was pending is said to have failed. (threats.md, T13, T15, I4)
+    /// transaction that was pending is said to have failed. (RULES.md, T13, T15, I4)
     async fn reconcile(
         &self,
         request: &PaymentRequest,

@@ -76,7 +76,7 @@ impl Scheme for ExactEvm {
     }
 
     fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn SchemePayment>, Refusal> {
-        // x402.md 9.1, without time and signature, which come later: 3, 6, 9.
+        // scheme_exact_evm, verification, without time and signature, which come later: 3, 6, 9.
         let Terms {
             token,
             domain,
@@ -135,7 +135,7 @@ impl SchemePayment for ExactPayment {
     }
 
     fn in_time(&self, window: Window) -> Result<(), Refusal> {
-        // x402.md 9.1, 7 and 8; the far end by threats.md, T40.
+        // scheme_exact_evm, verification, 7 and 8; the far end by RULES.md, T40.
         let Authorization {
             valid_after,
             valid_before,
@@ -152,7 +152,7 @@ impl SchemePayment for ExactPayment {
     }
 
     fn check(&mut self) -> Result<(), Refusal> {
-        // x402.md 9.1, 5.
+        // scheme_exact_evm, verification, 5.
         self.authorization
             .check_signature(&self.domain, &self.signature)
             .map_err(|_| refuse(Code::Signature))?;

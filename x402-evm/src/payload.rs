@@ -55,7 +55,7 @@ pub(crate) fn read(payload: &RawValue) -> Result<(Authorization, EvmSignature), 
 /// The end of a signature by ERC-6492.
 const ERC6492: &str = "6492649264926492649264926492649264926492649264926492649264926492";
 
-/// threats.md, T30 and T32: one form for accounts with a key, a plain "no" for contracts.
+/// RULES.md, T30 and T32: one form for accounts with a key, a plain "no" for contracts.
 fn signature(text: &str) -> Result<EvmSignature, Refusal> {
     match EvmSignature::from_hex(text) {
         Ok(signature) => Ok(signature),

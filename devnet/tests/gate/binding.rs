@@ -1,4 +1,4 @@
-//! What was paid for is what is served (threats.md, T01 to T06, T33, T91).
+//! What was paid for is what is served (RULES.md, T01 to T06, T33, T91).
 
 use alloy_primitives::{Address, U256};
 use payment_evm::{Domain, LocalSigner};

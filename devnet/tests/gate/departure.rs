@@ -1,4 +1,4 @@
-//! The client goes away (threats.md, T25, T121).
+//! The client goes away (RULES.md, T25, T121).
 
 use std::future::poll_fn;
 use std::pin::pin;

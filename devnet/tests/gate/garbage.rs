@@ -1,4 +1,4 @@
-//! Nothing a stranger sends is more than an unpaid request (threats.md, T20, T93, T97, T100,
+//! Nothing a stranger sends is more than an unpaid request (RULES.md, T20, T93, T97, T100,
 //! T101, T120).
 
 use axum::body::Body;

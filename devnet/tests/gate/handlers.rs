@@ -1,4 +1,4 @@
-//! What the handler does to a payment, and may not do to it (threats.md, T21, T22, T23, T92, T95,
+//! What the handler does to a payment, and may not do to it (RULES.md, T21, T22, T23, T92, T95,
 //! T123).
 
 use crate::answer::Answer;

@@ -1,4 +1,4 @@
-//! Keys and realms of challenges (threats.md, T50 to T54).
+//! Keys and realms of challenges (RULES.md, T50 to T54).
 
 use mpp_core::Mpp;
 use mpp_evm::Charge;

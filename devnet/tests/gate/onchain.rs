@@ -1,4 +1,4 @@
-//! The seller's own key: a node that fails, lies dead or is late (threats.md, section 3, T13,
+//! The seller's own key: a node that fails, lies dead or is late (RULES.md, T13,
 //! T56).
 
 use std::time::Duration;

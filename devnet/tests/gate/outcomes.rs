@@ -1,4 +1,4 @@
-//! What becomes of the money when a facilitator fails or lies (threats.md, section 3, T13, T15,
+//! What becomes of the money when a facilitator fails or lies (RULES.md, T13, T15,
 //! T16, T110, T111).
 
 use std::sync::Arc;

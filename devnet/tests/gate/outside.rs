@@ -1,4 +1,4 @@
-//! Calls to others, and time that runs backwards (threats.md, T42, T110, T112, T113).
+//! Calls to others, and time that runs backwards (RULES.md, T42, T110, T112, T113).
 
 use std::sync::Arc;
 

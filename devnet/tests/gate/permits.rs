@@ -1,4 +1,4 @@
-//! Permit2 payments: everything that was signed is compared (threats.md, T33).
+//! Permit2 payments: everything that was signed is compared (RULES.md, T33).
 
 use alloy_primitives::U256;
 use alloy_sol_types::SolCall as _;

@@ -1,4 +1,4 @@
-//! Nothing secret is logged, at any level (threats.md, T124).
+//! Nothing secret is logged, at any level (RULES.md, T124).
 
 use std::fmt::{Debug, Write as _};
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! One credential, one meal (threats.md, T10 to T12, T17, T54).
+//! One credential, one meal (RULES.md, T10 to T12, T17, T54).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A replay store that fails (threats.md, T13, T80, T81): each step before it is taken, and after.
+//! A replay store that fails (RULES.md, T13, T80, T81): each step before it is taken, and after.
 
 use std::sync::Mutex;
 

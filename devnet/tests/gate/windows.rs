@@ -1,4 +1,4 @@
-//! Time and signatures at their edges (threats.md, T22, T30, T31, T40 to T42).
+//! Time and signatures at their edges (RULES.md, T22, T30, T31, T40 to T42).
 
 use alloy_primitives::{U256, hex};
 use serde_json::Value;

@@ -250,7 +250,7 @@ impl Settler {
 }
 
 /// A call whose parameters hold a signature that can still be spent. The RPC client traces what it
-/// sends, so that nobody listens meanwhile. (threats.md, T124)
+/// sends, so that nobody listens meanwhile. (RULES.md, T124)
 fn unheard<C: IntoFuture>(call: C) -> WithDispatch<C::IntoFuture> {
     call.into_future().with_subscriber(Dispatch::none())
 }

@@ -23,7 +23,7 @@ struct Recent {
     members: Bytes,
 }
 
-/// Header lines longer than this are cut off by proxies (threats.md, T93).
+/// Header lines longer than this are cut off by proxies (RULES.md, T93).
 const MAX_HEADER: usize = 8 * 1024;
 /// Room for the URL and an error in it, as base64.
 const ROOM: usize = 2 * 1024;

@@ -16,7 +16,7 @@ mod calls {
 }
 
 impl Transfer<'_> {
-    /// Why the transfer would fail, in the order that buyers know (x402.md 9.1, 12).
+    /// Why the transfer would fail, in the order that buyers know (scheme_exact_evm, verification, 12).
     pub(super) async fn diagnose(
         &self,
         request: &PaymentRequest,
