@@ -1,4 +1,5 @@
-//! The gate as a tower layer: for axum, tonic and hyper, generic over bodies.
+//! The gate as a tower layer, generic over bodies; tested on axum. A gRPC failure is HTTP 200 and
+//! counts as served here.
 //!
 //! ```
 //! # fn main() {}
