@@ -21,6 +21,7 @@ mod onchain;
 mod payload;
 mod payment;
 mod permit2;
+pub mod session;
 mod source;
 mod split;
 mod terms;

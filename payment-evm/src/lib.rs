@@ -28,6 +28,7 @@
 
 mod authorization;
 mod domain;
+mod key;
 #[cfg(feature = "onchain")]
 mod onchain;
 pub mod permit2;
@@ -38,6 +39,7 @@ pub mod wire;
 
 pub use authorization::{Authorization, Untimely};
 pub use domain::Domain;
+pub use key::PublicKey;
 #[cfg(feature = "onchain")]
 pub use onchain::{
     CallFault, ChainFault, Mined, SendFault, Settler, SettlerOptions, SignedPermit, Transfer,

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B256, hex, keccak256};
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::PublicKey;
 use crate::wire::{self, HexError};
 
 /// A signature by an account with a key, in the only form that token contracts take:
@@ -94,15 +95,41 @@ impl EvmSignature {
     ///
     /// `Unrecoverable` when no key makes this signature.
     pub fn recover(&self, digest: &B256) -> Result<Address, SignatureError> {
+        self.recovered(digest).map(|key| address_of(&key))
+    }
+
+    /// The key that signed this digest, for checking further signatures of the same account.
+    /// Costs what [`Self::recover`] does.
+    ///
+    /// # Errors
+    ///
+    /// `Unrecoverable` when no key makes this signature.
+    pub fn recover_key(&self, digest: &B256) -> Result<(Address, PublicKey), SignatureError> {
+        let key = self.recovered(digest)?;
+        Ok((address_of(&key), PublicKey::of(&key)))
+    }
+
+    /// The same signature with the `v` by which a contract recovers this account; `None` when
+    /// neither does. For signatures that were checked against a key, where `v` does not count.
+    #[must_use]
+    pub fn spelled_for(&self, digest: &B256, signer: Address) -> Option<Self> {
+        let mut twin = *self;
+        twin.0[64] = if self.v() == 27 { 28 } else { 27 };
+        [*self, twin]
+            .into_iter()
+            .find(|spelling| spelling.recover(digest) == Ok(signer))
+    }
+
+    fn recovered(&self, digest: &B256) -> Result<VerifyingKey, SignatureError> {
         let unrecoverable = |_| SignatureError::Unrecoverable;
         let signature = Signature::from_slice(&self.0[..64]).map_err(unrecoverable)?;
         let odd = self.v() == 28;
-        let key = VerifyingKey::recover_from_prehash(
+        VerifyingKey::recover_from_prehash(
             digest.as_slice(),
             &signature,
             RecoveryId::new(odd, false),
-        );
-        key.map(|key| address_of(&key)).map_err(unrecoverable)
+        )
+        .map_err(unrecoverable)
     }
 
     /// Checks that the declared account signed this digest.

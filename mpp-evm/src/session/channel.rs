@@ -1,0 +1,640 @@
+use alloy_primitives::Address;
+use payment_core::Timestamp;
+use payment_evm::{Domain, PublicKey, SignatureError};
+
+use super::id::signer;
+use super::{ChannelId, CheckedVoucher, SignedVoucher, Voucher};
+
+/// What a channel must belong to, to be worth anything to one seller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Venue {
+    /// The chain.
+    pub chain_id: u64,
+    /// The contract that holds the deposits.
+    pub escrow: Address,
+    /// Who is paid.
+    pub payee: Address,
+    /// What it is paid in.
+    pub token: Address,
+}
+
+/// What the chain says of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainState {
+    /// Whose deposit it is.
+    pub payer: Address,
+    /// Who is paid.
+    pub payee: Address,
+    /// What it is paid in.
+    pub token: Address,
+    /// Who signs vouchers; the zero address stands for the payer.
+    pub authorized_signer: Address,
+    /// All base units ever deposited.
+    pub deposit: u128,
+    /// Base units paid out to the payee.
+    pub settled: u128,
+    /// When the payer asked to close without us, in seconds since the epoch; 0 when it did not.
+    pub close_requested_at: u64,
+    /// Whether it is closed for good.
+    pub finalized: bool,
+}
+
+/// One channel, as the seller keeps it. A value: every change is a function that gives another.
+///
+/// What holds for each of them: `settled ≤ accepted ≤ deposit` and `spent + held ≤ accepted`;
+/// `deposit`, `settled`, `accepted`, `spent` and `units` only grow, and `finalized` stays.
+/// (evm-session, Accounting)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    pub(super) id: ChannelId,
+    pub(super) venue: Venue,
+    pub(super) payer: Address,
+    pub(super) authorized_signer: Address,
+    /// The signer's key, once a voucher was recovered to it.
+    pub(super) key: Option<PublicKey>,
+    pub(super) deposit: u128,
+    pub(super) settled: u128,
+    pub(super) close_requested_at: u64,
+    pub(super) finalized: bool,
+    /// What the payer has authorized us to take in all.
+    pub(super) accepted: u128,
+    /// The highest voucher. What was accepted may be more: what is settled counts as authorized.
+    pub(super) voucher: Option<SignedVoucher>,
+    /// A lower voucher that still covers what is owed, so that closing need not take all that
+    /// was authorized.
+    pub(super) cover: Option<SignedVoucher>,
+    pub(super) spent: u128,
+    pub(super) units: u64,
+    pub(super) holds: Vec<Hold>,
+    /// Counts streams; the latest one is served.
+    pub(super) stream: u64,
+    /// Until when a closing that has begun is left alone; `None` while the channel is open.
+    pub(super) closing_until: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
+    /// When the chain was read last.
+    pub(super) seen_at: Timestamp,
+    /// When it last paid for something.
+    pub(super) used_at: Timestamp,
+}
+
+/// An amount set aside for a request in work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Tells it from every other of the channel.
+    pub id: u64,
+    /// Base units.
+    pub amount: u128,
+    /// From then on nobody works on it any more, and it counts for nothing.
+    pub until: Timestamp,
+}
+
+/// Why a channel can't do what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// It is of another payee, token, payer or signer than it should be.
+    #[error("the channel is another's")]
+    Foreign,
+    /// It is closed for good.
+    #[error("the channel is finalized")]
+    Finalized,
+    /// The payer has asked to close it, or it is being closed.
+    #[error("the channel is closing")]
+    Closing,
+    /// The voucher adds less than the least step.
+    #[error("the voucher adds {delta} where {least} is the least")]
+    DeltaTooSmall {
+        /// What it adds.
+        delta: u128,
+        /// What it must add.
+        least: u128,
+    },
+    /// The voucher promises more than was deposited.
+    #[error("the voucher promises {cumulative} of a deposit of {deposit}")]
+    ExceedsDeposit {
+        /// What it promises.
+        cumulative: u128,
+        /// What there is.
+        deposit: u128,
+    },
+    /// What is authorized does not cover the cost.
+    #[error("{available} is available of a cost of {cost}")]
+    Insufficient {
+        /// What is left.
+        available: u128,
+        /// What is needed.
+        cost: u128,
+    },
+    /// Too many requests are in work on this channel.
+    #[error("too many requests are in work on the channel")]
+    Busy,
+    /// A later stream has taken over.
+    #[error("a later stream has taken over")]
+    Superseded,
+    /// A number passes its bound.
+    #[error("a number passes its bound")]
+    Overflow,
+}
+
+/// Requests in work on one channel at once, at most.
+const MOST_HOLDS: usize = 64;
+
+/// How a channel is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// With this voucher: it pays more than was settled.
+    Claim(SignedVoucher),
+    /// Nothing more is to be claimed.
+    Waive,
+}
+
+impl Channel {
+    /// Takes up a channel that the chain has. What was settled before we knew of it counts as
+    /// authorized and spent.
+    ///
+    /// # Errors
+    ///
+    /// `Foreign` for another payee or token, `Finalized`, `Closing`, and `Overflow` for numbers
+    /// that no contract keeps.
+    pub fn adopt(
+        id: ChannelId,
+        venue: Venue,
+        chain: &ChainState,
+        now: Timestamp,
+    ) -> Result<Self, ChannelError> {
+        if chain.payee != venue.payee || chain.token != venue.token {
+            return Err(ChannelError::Foreign);
+        }
+        if chain.finalized {
+            return Err(ChannelError::Finalized);
+        }
+        if chain.close_requested_at != 0 {
+            return Err(ChannelError::Closing);
+        }
+        if chain.settled > chain.deposit {
+            return Err(ChannelError::Overflow);
+        }
+        Ok(Self {
+            id,
+            venue,
+            payer: chain.payer,
+            authorized_signer: chain.authorized_signer,
+            key: None,
+            deposit: chain.deposit,
+            settled: chain.settled,
+            close_requested_at: 0,
+            finalized: false,
+            accepted: chain.settled,
+            voucher: None,
+            cover: None,
+            spent: chain.settled,
+            units: 0,
+            holds: Vec::new(),
+            stream: 0,
+            closing_until: None,
+            created_at: now,
+            seen_at: now,
+            used_at: now,
+        })
+    }
+
+    /// Takes over what the chain says now. An answer that is older than what is known lowers
+    /// nothing; a pending close ends only by a deposit that has grown.
+    ///
+    /// # Errors
+    ///
+    /// `Foreign` when it is not this channel, `Overflow` for numbers that no contract keeps.
+    pub fn observe(&self, chain: &ChainState, now: Timestamp) -> Result<Self, ChannelError> {
+        let same = chain.payer == self.payer
+            && chain.payee == self.venue.payee
+            && chain.token == self.venue.token
+            && chain.authorized_signer == self.authorized_signer;
+        if !same {
+            return Err(ChannelError::Foreign);
+        }
+        if chain.settled > chain.deposit {
+            return Err(ChannelError::Overflow);
+        }
+        let mut next = self.clone();
+        let topped_up = chain.deposit > self.deposit;
+        next.deposit = self.deposit.max(chain.deposit);
+        next.settled = self.settled.max(chain.settled);
+        next.finalized = self.finalized || chain.finalized;
+        if chain.close_requested_at != 0 || topped_up {
+            next.close_requested_at = chain.close_requested_at;
+        }
+        // Settled beyond what we know to be authorized: it was used beyond what we know, too.
+        let unknown = next.settled.saturating_sub(self.accepted);
+        next.accepted = add(self.accepted, unknown)?;
+        next.spent = add(self.spent, unknown)?;
+        next.seen_at = self.seen_at.max(now);
+        Ok(next)
+    }
+
+    /// Checks who signed a voucher on this channel: by the key that an earlier one was recovered
+    /// to, which costs half as much, or by recovery. The very voucher that was accepted last costs
+    /// nothing. (evm-session, Voucher Verification, steps 3–5)
+    ///
+    /// # Errors
+    ///
+    /// `Unrecoverable` when nobody can have signed it, `OtherSigner` when somebody else did.
+    pub fn check(
+        &self,
+        signed: SignedVoucher,
+        domain: &Domain,
+    ) -> Result<CheckedVoucher, SignatureError> {
+        let voucher = Voucher {
+            channel: self.id,
+            cumulative: signed.cumulative,
+        };
+        match self.key {
+            Some(key) if self.voucher == Some(signed) => {
+                Ok(CheckedVoucher::known(voucher, signed.signature, key))
+            }
+            Some(key) => {
+                CheckedVoucher::verify(voucher, signed.signature, domain, key, self.signer())
+            }
+            None => CheckedVoucher::recover(voucher, signed.signature, domain, self.signer()),
+        }
+    }
+
+    /// Accepts a voucher. One that promises no more than is accepted already changes nothing.
+    /// (evm-session, Voucher Verification, steps 6–10)
+    ///
+    /// # Errors
+    ///
+    /// `Finalized`, `Closing`, `DeltaTooSmall`, `ExceedsDeposit`, or `Foreign` for a voucher of
+    /// another channel.
+    pub fn accept(
+        &self,
+        voucher: &CheckedVoucher,
+        least_delta: u128,
+    ) -> Result<Self, ChannelError> {
+        if voucher.channel() != self.id {
+            return Err(ChannelError::Foreign);
+        }
+        self.is_open()?;
+        let signed = voucher.signed();
+        let mut next = self.clone();
+        next.key = Some(voucher.key());
+        let Some(delta) = signed.cumulative.checked_sub(self.accepted) else {
+            return Ok(next);
+        };
+        if delta == 0 {
+            return Ok(next);
+        }
+        if delta < least_delta {
+            let least = least_delta;
+            return Err(ChannelError::DeltaTooSmall { delta, least });
+        }
+        if signed.cumulative > self.deposit {
+            return Err(ChannelError::ExceedsDeposit {
+                cumulative: signed.cumulative,
+                deposit: self.deposit,
+            });
+        }
+        next.accepted = signed.cumulative;
+        let covers = |voucher: &SignedVoucher| voucher.cumulative >= self.owed();
+        next.cover = [self.cover, self.voucher]
+            .into_iter()
+            .flatten()
+            .find(covers);
+        next.voucher = Some(signed);
+        Ok(next)
+    }
+
+    /// Sets an amount aside for a request.
+    ///
+    /// # Errors
+    ///
+    /// `Insufficient`, `Busy`, `Finalized`, `Closing`.
+    pub fn hold(&self, hold: Hold, now: Timestamp) -> Result<Self, ChannelError> {
+        self.is_open()?;
+        let mut next = self.swept(now);
+        next.covers(hold.amount)?;
+        if next.holds.len() >= MOST_HOLDS {
+            return Err(ChannelError::Busy);
+        }
+        next.holds.push(hold);
+        next.used_at = self.used_at.max(now);
+        Ok(next)
+    }
+
+    /// Takes what was set aside, or less of it. What ran out meanwhile is taken afresh, if it is
+    /// still there. Done also while the channel closes: the work was begun before.
+    ///
+    /// # Errors
+    ///
+    /// `Insufficient` when it is no longer there, or `amount` is more than was set aside.
+    pub fn commit(
+        &self,
+        hold: u64,
+        amount: u128,
+        units: u64,
+        now: Timestamp,
+    ) -> Result<Self, ChannelError> {
+        let mut next = self.clone();
+        match next.holds.iter().position(|held| held.id == hold) {
+            Some(at) => {
+                let held = next.holds.swap_remove(at).amount;
+                if amount > held {
+                    return Err(ChannelError::Insufficient {
+                        available: held,
+                        cost: amount,
+                    });
+                }
+            }
+            None => {
+                self.is_open()?;
+                next = next.swept(now);
+                next.covers(amount)?;
+            }
+        }
+        next.pay(amount, units, now)
+    }
+
+    /// Gives back what was set aside. What is not there any more changes nothing.
+    #[must_use]
+    pub fn give_back(&self, hold: u64) -> Self {
+        let mut next = self.clone();
+        next.holds.retain(|held| held.id != hold);
+        next
+    }
+
+    /// Begins a stream, which ends every earlier one. Its number is [`Channel::stream`].
+    ///
+    /// # Errors
+    ///
+    /// `Finalized`, `Closing`.
+    pub fn begin_stream(&self, now: Timestamp) -> Result<Self, ChannelError> {
+        self.is_open()?;
+        let mut next = self.clone();
+        next.stream = self.stream.checked_add(1).ok_or(ChannelError::Overflow)?;
+        next.used_at = self.used_at.max(now);
+        Ok(next)
+    }
+
+    /// Takes the cost of the next units of a stream, before they are delivered.
+    ///
+    /// # Errors
+    ///
+    /// `Superseded`, `Insufficient`, `Finalized`, `Closing`.
+    pub fn charge(
+        &self,
+        stream: u64,
+        amount: u128,
+        units: u64,
+        now: Timestamp,
+    ) -> Result<Self, ChannelError> {
+        if self.stream != stream {
+            return Err(ChannelError::Superseded);
+        }
+        self.is_open()?;
+        let next = self.swept(now);
+        next.covers(amount)?;
+        next.pay(amount, units, now)
+    }
+
+    /// Begins to close: no new work from here on. Says what to close with: the payer's closing
+    /// voucher if it covers what is owed, else the lowest voucher that does. (mpp, 12.7, close)
+    ///
+    /// # Errors
+    ///
+    /// `Finalized`; `Closing` while another attempt is under way; `ExceedsDeposit`.
+    pub fn begin_close(
+        &self,
+        voucher: Option<&CheckedVoucher>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(Self, Closing), ChannelError> {
+        if self.finalized {
+            return Err(ChannelError::Finalized);
+        }
+        if self.closing_until.is_some_and(|until| until > now) {
+            return Err(ChannelError::Closing);
+        }
+        let mut next = self.swept(now);
+        next.closing_until = Some(until);
+        let owed = next.owed();
+        let last = match voucher {
+            Some(voucher) if voucher.channel() != self.id => return Err(ChannelError::Foreign),
+            Some(voucher) => {
+                let signed = voucher.signed();
+                if signed.cumulative > self.deposit {
+                    return Err(ChannelError::ExceedsDeposit {
+                        cumulative: signed.cumulative,
+                        deposit: self.deposit,
+                    });
+                }
+                next.key = Some(voucher.key());
+                if signed.cumulative > next.accepted {
+                    next.accepted = signed.cumulative;
+                    next.voucher = Some(signed);
+                }
+                Some(signed)
+            }
+            None => None,
+        };
+        let covering = [last, next.cover, next.voucher];
+        let claim = covering
+            .into_iter()
+            .flatten()
+            .filter(|voucher| voucher.cumulative >= owed);
+        // The payer's own word goes first, for it may leave us more than is owed.
+        let claim = match last.filter(|voucher| voucher.cumulative >= owed) {
+            Some(voucher) => Some(voucher),
+            None => claim
+                .min_by_key(|voucher| voucher.cumulative)
+                .or(next.voucher),
+        };
+        let closing = match claim.filter(|voucher| voucher.cumulative > next.settled) {
+            Some(voucher) => Closing::Claim(voucher),
+            None => Closing::Waive,
+        };
+        Ok((next, closing))
+    }
+
+    /// The closing did not come about: the channel is open again.
+    #[must_use]
+    pub fn abort_close(&self) -> Self {
+        let mut next = self.clone();
+        next.closing_until = None;
+        next
+    }
+
+    /// What is worth settling: the highest voucher, where it pays more than was settled.
+    #[must_use]
+    pub fn unsettled(&self) -> Option<SignedVoucher> {
+        self.voucher
+            .filter(|voucher| voucher.cumulative > self.settled && !self.finalized)
+    }
+
+    /// What is left of what was authorized, at this moment.
+    #[must_use]
+    pub fn available(&self, now: Timestamp) -> u128 {
+        let held = self.holds.iter().filter(|hold| hold.until > now);
+        let held = held.fold(0_u128, |sum, hold| sum.saturating_add(hold.amount));
+        self.accepted
+            .saturating_sub(self.spent)
+            .saturating_sub(held)
+    }
+
+    /// Whether new work may be done on it.
+    ///
+    /// # Errors
+    ///
+    /// `Finalized` or `Closing`.
+    pub fn is_open(&self) -> Result<(), ChannelError> {
+        if self.finalized {
+            return Err(ChannelError::Finalized);
+        }
+        if self.close_requested_at != 0 || self.closing_until.is_some() {
+            return Err(ChannelError::Closing);
+        }
+        Ok(())
+    }
+
+    /// Spent, and set aside by requests in work.
+    fn owed(&self) -> u128 {
+        let held = self.holds.iter();
+        held.fold(self.spent, |sum, hold| sum.saturating_add(hold.amount))
+    }
+
+    /// Without the holds that nobody works on any more.
+    fn swept(&self, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.holds.retain(|hold| hold.until > now);
+        next
+    }
+
+    fn covers(&self, cost: u128) -> Result<(), ChannelError> {
+        let available = self.accepted.saturating_sub(self.owed());
+        if cost > available {
+            return Err(ChannelError::Insufficient { available, cost });
+        }
+        Ok(())
+    }
+
+    fn pay(mut self, amount: u128, units: u64, now: Timestamp) -> Result<Self, ChannelError> {
+        self.spent = add(self.spent, amount)?;
+        self.units = self.units.saturating_add(units);
+        self.used_at = self.used_at.max(now);
+        let owed = self.owed();
+        self.cover = self.cover.filter(|voucher| voucher.cumulative >= owed);
+        Ok(self)
+    }
+}
+
+impl Channel {
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> ChannelId {
+        self.id
+    }
+
+    /// Chain, escrow, payee and token.
+    #[must_use]
+    pub const fn venue(&self) -> &Venue {
+        &self.venue
+    }
+
+    /// Whose deposit it is.
+    #[must_use]
+    pub const fn payer(&self) -> Address {
+        self.payer
+    }
+
+    /// Who signs vouchers.
+    #[must_use]
+    pub fn signer(&self) -> Address {
+        signer(self.payer, self.authorized_signer)
+    }
+
+    /// All base units ever deposited.
+    #[must_use]
+    pub const fn deposit(&self) -> u128 {
+        self.deposit
+    }
+
+    /// Base units paid out to us.
+    #[must_use]
+    pub const fn settled(&self) -> u128 {
+        self.settled
+    }
+
+    /// Base units authorized in all.
+    #[must_use]
+    pub const fn accepted(&self) -> u128 {
+        self.accepted
+    }
+
+    /// Base units charged for service.
+    #[must_use]
+    pub const fn spent(&self) -> u128 {
+        self.spent
+    }
+
+    /// Units of service charged.
+    #[must_use]
+    pub const fn units(&self) -> u64 {
+        self.units
+    }
+
+    /// The highest voucher.
+    #[must_use]
+    pub const fn voucher(&self) -> Option<SignedVoucher> {
+        self.voucher
+    }
+
+    /// Requests in work.
+    #[must_use]
+    pub fn holds(&self) -> &[Hold] {
+        &self.holds
+    }
+
+    /// The number of the latest stream.
+    #[must_use]
+    pub const fn stream(&self) -> u64 {
+        self.stream
+    }
+
+    /// When the payer asked to close without us, in seconds since the epoch; 0 when it did not.
+    #[must_use]
+    pub const fn close_requested_at(&self) -> u64 {
+        self.close_requested_at
+    }
+
+    /// Whether it is closed for good.
+    #[must_use]
+    pub const fn finalized(&self) -> bool {
+        self.finalized
+    }
+
+    /// Until when a closing that has begun is left alone; `None` while none has.
+    #[must_use]
+    pub const fn closing_until(&self) -> Option<Timestamp> {
+        self.closing_until
+    }
+
+    /// When it was taken up.
+    #[must_use]
+    pub const fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When the chain was read last.
+    #[must_use]
+    pub const fn seen_at(&self) -> Timestamp {
+        self.seen_at
+    }
+
+    /// When it last paid for something.
+    #[must_use]
+    pub const fn used_at(&self) -> Timestamp {
+        self.used_at
+    }
+}
+
+fn add(a: u128, b: u128) -> Result<u128, ChannelError> {
+    a.checked_add(b).ok_or(ChannelError::Overflow)
+}
