@@ -55,6 +55,10 @@ impl RequestHead for Head<'_> {
         None
     }
 
+    fn has_body(&self) -> bool {
+        false
+    }
+
     fn each_value<'v>(&'v self, name: &str, visit: &mut dyn FnMut(&'v [u8])) {
         if name == self.name {
             self.values.iter().for_each(|value| visit(value));

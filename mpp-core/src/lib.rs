@@ -54,7 +54,7 @@ pub use challenge::{Challenge, ChallengeError, PAYMENT_AUTHORIZATION};
 pub use credential::{Credential, CredentialError, EchoedChallenge, RawCredential};
 pub use encode::{CanonicalError, EncodedRequest, RequestError, canonical_json};
 pub use key::MIN_SECRET;
-pub use method::{Method, MethodPayment, Presented, Settled, Terms};
+pub use method::{Asks, ChallengeUse, Method, MethodPayment, Presented, Settled, Terms};
 pub use mpp::{Mpp, MppBuilder};
 pub use problem::ProblemType;
 pub use receipt::{PAYMENT_RECEIPT, Receipt, ReceiptError};

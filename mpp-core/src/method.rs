@@ -1,7 +1,8 @@
 use std::fmt;
 
 use payment_core::{
-    Account, BoxFuture, ConfigError, Denied, Paid, Refusal, ReplayKey, Route, Soon, Timestamp,
+    Account, BoxFuture, ConfigError, Denied, Paid, Purpose, Refusal, ReplayKey, Reply, Route, Soon,
+    Timestamp,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -61,6 +62,10 @@ pub struct Presented<'a> {
     /// Validity in seconds that an authorization must have left, for the handler and the
     /// settlement.
     pub margin_seconds: u64,
+    /// What the request asks for.
+    pub asks: Asks,
+    /// The `Idempotency-Key` of the request: what bears the same is one request, sent again.
+    pub idempotency_key: Option<&'a str>,
 }
 
 impl fmt::Debug for Presented<'_> {
@@ -77,6 +82,13 @@ pub trait MethodPayment: Send + Sync {
     /// What this payload uses up beside the challenge: token nonces, transaction hashes.
     fn keys(&self) -> &[ReplayKey];
 
+    /// Whether the challenge is used up by it. A session's is not: vouchers keep their own
+    /// account, and may come on one challenge until it expires.
+    fn challenge_use(&self) -> ChallengeUse;
+
+    /// The refusal for a payload whose keys were used up.
+    fn spent(&self) -> Refusal;
+
     /// Until when anyone could still accept the payload.
     fn keep_until(&self) -> Timestamp;
 
@@ -87,6 +99,9 @@ pub trait MethodPayment: Send + Sync {
     ///
     /// `Refusal` when it is too early or too late.
     fn in_time(&self) -> Result<(), Refusal>;
+
+    /// What it is for, by our own reading of the request.
+    fn purpose(&self) -> Purpose;
 
     /// The costly local checks: signatures.
     ///
@@ -100,6 +115,14 @@ pub trait MethodPayment: Send + Sync {
 
     /// Verifies what can't be known locally. Must not move money that `release` can't give back.
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
+
+    /// Proves that whoever presents it may have what was paid for earlier and not delivered.
+    /// Asked in the place of `verify`, after `check`.
+    ///
+    /// # Errors
+    ///
+    /// As `verify`.
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
 
     /// What the handler may know.
     fn paid(&self) -> Paid;
@@ -116,6 +139,25 @@ pub trait MethodPayment: Send + Sync {
     fn release(&mut self) -> BoxFuture<'_, ()>;
 }
 
+/// How often one challenge may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeUse {
+    /// Once.
+    Once,
+    /// As often as the method's own account allows, until it expires.
+    ManyTimes,
+}
+
+/// What a request asks for beside its payment, by our reading of it. A buyer who sends another
+/// kind of request pays for what it asks; none gets content without paying for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// The content of the route.
+    Content,
+    /// Nothing but that its voucher be taken: `HEAD`, and `POST` without query and body.
+    Nothing,
+}
+
 /// A definite settlement, as it goes into the receipt.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -126,6 +168,8 @@ pub struct Settled {
     pub members: Map<String, Value>,
     /// When it settled, where that is known; else the receipt bears the time of the request.
     pub at: Option<Timestamp>,
+    /// The answer to a management request; see [`payment_core::Receipt::answer`].
+    pub answer: Option<Reply>,
 }
 
 impl Settled {
@@ -136,6 +180,7 @@ impl Settled {
             reference: reference.into(),
             members: Map::new(),
             at: None,
+            answer: None,
         }
     }
 
@@ -147,9 +192,16 @@ impl Settled {
         self
     }
 
+    /// Answers a management request with this.
+    #[must_use]
+    pub fn answering(mut self, reply: Reply) -> Self {
+        self.answer = Some(reply);
+        self
+    }
+
     /// Sets when it settled.
     #[must_use]
-    pub const fn at(mut self, at: Timestamp) -> Self {
+    pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }

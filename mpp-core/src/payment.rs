@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use payment_core::{
-    Account, Ask, BoxFuture, Denied, Paid, Payment, Receipt as Stamp, Refusal, ReplayKey, Soon,
-    Timestamp,
+    Account, Ask, BoxFuture, Denied, Paid, Payment, Purpose, Receipt as Stamp, Refusal, ReplayKey,
+    Soon, Timestamp,
 };
 
 use crate::key::Slots;
 use crate::offer::{Offer, RouteOffers};
 use crate::opaque::Opaque;
 use crate::{
-    CredentialError, EchoedChallenge, MethodPayment, PAYMENT_RECEIPT, Presented, RawCredential,
-    Receipt, Settled, refuse, time,
+    Asks, ChallengeUse, CredentialError, EchoedChallenge, MethodPayment, PAYMENT_RECEIPT,
+    Presented, RawCredential, Receipt, Settled, refuse, time,
 };
 
 /// A credential whose challenge is ours and this route's, with the method's part bound to our
@@ -46,10 +46,15 @@ impl RouteOffers {
             payload: credential.payload,
             now: ask.now,
             margin_seconds: self.margin_seconds,
+            asks: asks(ask),
+            idempotency_key: ask.idempotency_key.as_deref(),
         })?;
-        let challenge = [echo.realm.as_bytes(), echo.id.as_bytes()];
-        let mut keys = Vec::with_capacity(1 + inner.keys().len());
-        keys.push(ReplayKey::new("mpp-challenge", &challenge));
+        let mut keys = Vec::new();
+        if inner.challenge_use() == ChallengeUse::Once {
+            let challenge = [echo.realm.as_bytes(), echo.id.as_bytes()];
+            keys.reserve_exact(1 + inner.keys().len());
+            keys.push(ReplayKey::new("mpp-challenge", &challenge));
+        }
         keys.extend_from_slice(inner.keys());
         Ok(ChallengePayment {
             id: (&*echo.id).into(),
@@ -105,6 +110,16 @@ impl RouteOffers {
     }
 }
 
+/// What a request asks for (mpp, 13.2). The query and the body are what a `POST` is told apart by
+/// that does nothing but bring a voucher.
+fn asks(ask: &Ask) -> Asks {
+    match &*ask.method {
+        "HEAD" => Asks::Nothing,
+        "POST" if ask.query.is_none() && !ask.has_body => Asks::Nothing,
+        _ => Asks::Content,
+    }
+}
+
 fn not_ours(detail: &'static str) -> Refusal {
     refuse::invalid_challenge(detail)
 }
@@ -130,7 +145,7 @@ impl Payment for ChallengePayment {
     }
 
     fn spent(&self) -> Refusal {
-        refuse::invalid_challenge("the challenge was used")
+        self.inner.spent()
     }
 
     fn in_time(&self) -> Result<(), Refusal> {
@@ -138,6 +153,10 @@ impl Payment for ChallengePayment {
             return Err(refuse::payment_expired("the challenge has expired"));
         }
         self.inner.in_time()
+    }
+
+    fn purpose(&self) -> Purpose {
+        self.inner.purpose()
     }
 
     fn check(&mut self) -> Result<(), Refusal> {
@@ -150,6 +169,10 @@ impl Payment for ChallengePayment {
 
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
         self.inner.verify()
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        self.inner.resume()
     }
 
     fn paid(&self) -> Paid {
@@ -190,12 +213,17 @@ fn stamped<'a>(
     now: Timestamp,
 ) -> Soon<'a, Result<Stamp, Denied>> {
     let stamp = move |settled: Settled| {
+        let answer = settled.answer.clone();
         let receipt = Receipt::of(settled, method, id, now);
-        Stamp::new(
+        let stamp = Stamp::new(
             receipt.reference.as_str(),
             &PAYMENT_RECEIPT,
             receipt.format(),
-        )
+        );
+        match answer {
+            Some(reply) => stamp.answering(reply),
+            None => stamp,
+        }
     };
     match answer {
         Soon::Now(answer) => Soon::Now(answer.map(|answer| answer.map(stamp))),

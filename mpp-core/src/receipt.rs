@@ -38,6 +38,7 @@ impl Receipt {
             reference,
             mut members,
             at,
+            ..
         } = settled;
         members.insert("challengeId".to_owned(), challenge_id.into());
         let timestamp = time::format(at.unwrap_or(now));

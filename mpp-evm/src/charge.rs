@@ -193,6 +193,10 @@ impl<B: ChargeBackend> Method for Charge<B> {
     }
 
     fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError> {
+        // One payment for one request: what is counted while it is served is for sessions.
+        if route.is_metered() {
+            return Err(ConfigError::NoAsset);
+        }
         let decimals = self.token.decimals;
         let cut: Result<Vec<_>, _> = self
             .splits

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use mpp_core::{MPP, MethodPayment, Presented, Settled};
-use payment_core::{Account, BoxFuture, Denied, Fault, Paid, Refusal, ReplayKey, Soon, Timestamp};
+use mpp_core::{ChallengeUse, MPP, MethodPayment, Presented, Settled, refuse};
+use payment_core::{
+    Account, BoxFuture, Denied, Fault, Paid, Purpose, Refusal, ReplayKey, Soon, Timestamp,
+};
 
 use crate::candidate::Candidate;
 use crate::{ChargeBackend, CheckedCharge, Due, Proof};
@@ -68,12 +70,24 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
         &self.key
     }
 
+    fn challenge_use(&self) -> ChallengeUse {
+        ChallengeUse::Once
+    }
+
+    fn spent(&self) -> Refusal {
+        refuse::invalid_challenge("the challenge was used")
+    }
+
     fn keep_until(&self) -> Timestamp {
         self.candidate.keep_until()
     }
 
     fn in_time(&self) -> Result<(), Refusal> {
         Ok(self.candidate.in_time(self.now, self.margin_seconds)?)
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Content
     }
 
     fn check(&mut self) -> Result<(), Refusal> {
@@ -94,6 +108,11 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
 
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
         Soon::later(async move { self.backend.verify(self.checked()?).await })
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        // `check` has recovered whose payment it is.
+        Soon::now(Ok(()))
     }
 
     fn paid(&self) -> Paid {

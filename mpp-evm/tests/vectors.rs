@@ -170,6 +170,8 @@ fn the_recorded_exchange_is_taken() {
             payload: credential.payload,
             now,
             margin_seconds: 0,
+            asks: mpp_core::Asks::Content,
+            idempotency_key: None,
         })
         .unwrap();
     payment.in_time().unwrap();

@@ -19,6 +19,10 @@ pub struct Ask {
     pub resource: Box<str>,
     /// Whether the origin of `resource` is configured, so that it can be compared in full.
     pub canonical: bool,
+    /// Whether a body comes with the request, as far as the head tells.
+    pub has_body: bool,
+    /// The `Idempotency-Key`, when the client sent exactly one readable value.
+    pub idempotency_key: Option<Box<str>>,
     /// The `Accept-Payment` preferences, when the client sent exactly one readable value.
     pub accept_payment: Option<Box<str>>,
 }

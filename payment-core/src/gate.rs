@@ -325,6 +325,8 @@ impl<G: ReplayGuard> RouteGate<G> {
             query: head.query().map(Into::into),
             resource: resource.into(),
             canonical: shared.origin.is_some(),
+            has_body: head.has_body(),
+            idempotency_key: sole_value(head, "idempotency-key"),
             accept_payment: sole_value(head, "accept-payment"),
         }
     }

@@ -8,7 +8,8 @@ use crate::detach::{Detach, Spawn};
 use crate::gate::Priced;
 use crate::permit::authorize;
 use crate::{
-    Ask, Claim, Denied, Fault, MemoryReplayGuard, Paid, Refusal, ReplayGuard, Reply, Timing,
+    Ask, Claim, Denied, Fault, MemoryReplayGuard, Paid, Purpose, Refusal, ReplayGuard, Reply,
+    Timing,
 };
 
 /// One request at a priced route, ready to run. Owns all it needs.
@@ -122,7 +123,13 @@ impl<G: ReplayGuard> Job<G> {
             let (priced, ask, spawn) = (Arc::clone(&priced), Arc::clone(&ask), spawn.clone());
             async move {
                 let mut permit = authorize(&priced, &ask, claim, spawn).await?;
-                if settle_first {
+                let first = match permit.purpose() {
+                    Purpose::Content => settle_first,
+                    // What is used is known only afterwards; until then it is set aside.
+                    Purpose::Metered(_) => false,
+                    Purpose::Management => true,
+                };
+                if first {
                     permit.settle().await?;
                 }
                 Ok(permit)
@@ -133,14 +140,29 @@ impl<G: ReplayGuard> Job<G> {
             Err(denied) => return Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
         };
 
+        let meter = match permit.purpose() {
+            Purpose::Content => None,
+            Purpose::Metered(meter) => Some(meter),
+            // Content is never delivered for it, whatever the request asks for. (T64)
+            Purpose::Management => {
+                let reply = permit.answer();
+                return Ok(Outcome::Reply(match permit.deliver().await {
+                    Ok(()) => reply,
+                    Err(denied) => priced.denied(&ask, denied).await,
+                }));
+            }
+        };
+
         // A handler that fails or panics drops the permit, which gives everything back.
-        let response = serve(permit.paid()).await?;
+        let response = serve(permit.paid().metered(meter.clone())).await?;
         if response.status().as_u16() >= 400 {
             let stamps = permit.stamps(response.status());
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
-        let response = if permit.is_settled() {
+        // A stream is paid while it runs: each unit before it leaves.
+        let streams = meter.is_some_and(|meter| meter.is_streaming());
+        let response = if permit.is_settled() || streams {
             response
         } else {
             match response.hold(priced.shared.limits.held_body).await {

@@ -26,6 +26,7 @@ mod job;
 mod json;
 mod limits;
 mod memory;
+mod meter;
 mod money;
 mod network;
 mod paid;
@@ -37,6 +38,7 @@ mod reply;
 mod request;
 mod route;
 mod secret;
+mod tariff;
 mod units;
 
 pub use account::{Account, Asset};
@@ -53,11 +55,14 @@ pub use job::{HoldError, Job, Outcome, Served};
 pub use json::{JsonLimits, StrictJsonError, strict_json};
 pub use limits::Limits;
 pub use memory::MemoryReplayGuard;
+pub use meter::{Meter, Short, Tab};
 pub use money::{Inexact, Money, MoneyError, Price};
 pub use network::{Network, NetworkError};
 pub use paid::Paid;
 pub use problem::Problem;
-pub use protocol::{Challenge, Claim, Offering, Payment, PaymentProtocol, ProtocolName, Receipt};
+pub use protocol::{
+    Challenge, Claim, Offering, Payment, PaymentProtocol, ProtocolName, Purpose, Receipt,
+};
 pub use replay::{
     ReplayGuard, ReplayKey, Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket,
 };
@@ -65,4 +70,5 @@ pub use reply::Reply;
 pub use request::RequestHead;
 pub use route::{Route, Timing};
 pub use secret::Secret;
+pub use tariff::Tariff;
 pub use units::{Units, UnitsError};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Account, Asset, Network, ProtocolName, Units};
+use crate::{Account, Asset, Meter, Network, ProtocolName, Units};
 
 /// What a handler may know of the payment that opened its route. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ struct Facts {
     asset: Option<Asset>,
     amount: Units,
     transaction: Option<Box<str>>,
+    meter: Option<Meter>,
 }
 
 impl Paid {
@@ -27,6 +28,7 @@ impl Paid {
             asset: None,
             amount,
             transaction: None,
+            meter: None,
         };
         Self(Arc::new(facts))
     }
@@ -52,6 +54,20 @@ impl Paid {
     pub fn settled_by(mut self, transaction: impl Into<Box<str>>) -> Self {
         Arc::make_mut(&mut self.0).transaction = Some(transaction.into());
         self
+    }
+
+    /// Adds the meter that the handler reports to.
+    pub(crate) fn metered(mut self, meter: Option<Meter>) -> Self {
+        if meter.is_some() {
+            Arc::make_mut(&mut self.0).meter = meter;
+        }
+        self
+    }
+
+    /// What counts the use, where the payment is by use.
+    #[must_use]
+    pub fn meter(&self) -> Option<&Meter> {
+        self.0.meter.as_ref()
     }
 
     /// The protocol that took the payment.

@@ -9,8 +9,8 @@ use crate::gate::Priced;
 use crate::inflight::Place;
 use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket};
 use crate::{
-    Ask, Claim, Denied, Fault, Limits, Paid, Payment, Pending, Problem, ProtocolName, Receipt,
-    Refusal, ReplayGuard, Units,
+    Ask, Claim, Denied, Fault, Limits, Paid, Payment, Pending, Problem, ProtocolName, Purpose,
+    Receipt, Refusal, ReplayGuard, Reply, Units,
 };
 
 /// Everything up to the handler: bind, check locally, reserve, verify outside.
@@ -83,7 +83,7 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
         // Time is asked again, because what looked started may have been released since.
         Resume::Fresh => permit.verify().await?,
         Resume::Unsettled(evidence) => permit.reconcile(evidence).await?,
-        Resume::Paid(receipt) => permit.resume(receipt)?,
+        Resume::Paid(receipt) => permit.resume(receipt).await?,
     }
     Ok(permit)
 }
@@ -183,6 +183,25 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         }
     }
 
+    /// What the payment is for; `Content` once it was given up.
+    pub(crate) fn purpose(&self) -> Purpose {
+        let purpose = self.core.as_ref().map(|core| core.payment.purpose());
+        purpose.unwrap_or(Purpose::Content)
+    }
+
+    /// The answer to a management request, after it is settled.
+    pub(crate) fn answer(&self) -> Reply {
+        let answer = match &self.progress {
+            Progress::Settled(receipt) => receipt.answer.clone(),
+            _ => None,
+        };
+        let mut reply = answer.unwrap_or_else(|| Reply::empty(StatusCode::NO_CONTENT));
+        for (name, value) in self.stamps(reply.status) {
+            reply.headers.append(name, value);
+        }
+        reply.not_stored()
+    }
+
     pub(crate) const fn is_settled(&self) -> bool {
         matches!(self.progress, Progress::Settled(_))
     }
@@ -212,18 +231,22 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     /// Takes up a credential that was settled and not delivered.
-    fn resume(&mut self, receipt: Bytes) -> Result<(), Denied> {
-        match Receipt::from_bytes(&receipt) {
-            Some(receipt) => {
-                self.progress = Progress::Settled(receipt);
-                Ok(())
-            }
-            None => {
-                self.progress = Progress::Unreadable(receipt);
-                let cause = StoreFault::Unavailable("a stored receipt is unreadable".into());
-                Err(not_recorded(cause))
-            }
+    async fn resume(&mut self, receipt: Bytes) -> Result<(), Denied> {
+        // From here on, whatever happens, it stays settled and not delivered.
+        let read = Receipt::from_bytes(&receipt);
+        self.progress = match read {
+            Some(receipt) => Progress::Settled(receipt),
+            None => Progress::Unreadable(receipt),
+        };
+        let Some(core) = self.core.as_mut() else {
+            return Err(lost());
+        };
+        core.payment.resume().await?;
+        if matches!(self.progress, Progress::Unreadable(_)) {
+            let cause = StoreFault::Unavailable("a stored receipt is unreadable".into());
+            return Err(not_recorded(cause));
         }
+        Ok(())
     }
 
     /// Moves the money. Runs detached from the request.

@@ -5,8 +5,8 @@ use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, Ask, BoxFuture, ConfigError, Denied, Fault, Paid, Refusal, ReplayKey, RequestHead,
-    Route, Soon, Timestamp,
+    Account, Ask, BoxFuture, ConfigError, Denied, Fault, Meter, Paid, Refusal, ReplayKey, Reply,
+    RequestHead, Route, Soon, Timestamp,
 };
 
 /// The name of a protocol, such as `x402` or `mpp`.
@@ -149,6 +149,9 @@ pub trait Payment: Send + Sync {
     /// `Refusal` when it is too early or too late.
     fn in_time(&self) -> Result<(), Refusal>;
 
+    /// What it is for, by our own reading of the request.
+    fn purpose(&self) -> Purpose;
+
     /// The costly local checks: signatures.
     ///
     /// # Errors
@@ -161,6 +164,14 @@ pub trait Payment: Send + Sync {
 
     /// Verifies what can't be known locally. Must not move money that `release` can't give back.
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
+
+    /// Proves that whoever presents it may have what was paid for earlier and not delivered.
+    /// Asked in the place of `verify`, after `check`.
+    ///
+    /// # Errors
+    ///
+    /// As `verify`.
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
 
     /// What the handler may know.
     fn paid(&self) -> Paid;
@@ -178,6 +189,19 @@ pub trait Payment: Send + Sync {
     fn release(&mut self) -> BoxFuture<'_, ()>;
 }
 
+/// What a payment is for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// The handler's response, at the price of the route.
+    Content,
+    /// The handler's response, paid by what the meter counts.
+    Metered(Meter),
+    /// Nothing that the handler gives: to open, fund or close an account. It is settled and
+    /// answered by the gate, and never reaches the handler.
+    Management,
+}
+
 /// Proof of a settlement, and what the buyer gets to see of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -189,6 +213,10 @@ pub struct Receipt {
     /// Whether the headers go with an error of the handler too, when the money has moved before.
     #[serde(default)]
     pub on_errors: bool,
+    /// The answer to a payment whose purpose is [`Purpose::Management`]. Empty with 204 without
+    /// one. Not stored.
+    #[serde(skip)]
+    pub answer: Option<Reply>,
 }
 
 impl Receipt {
@@ -199,7 +227,15 @@ impl Receipt {
             reference: reference.into(),
             headers: vec![(name.as_str().to_owned(), value.into())],
             on_errors: false,
+            answer: None,
         }
+    }
+
+    /// Answers a management request with this; the headers of the receipt are added.
+    #[must_use]
+    pub fn answering(mut self, reply: Reply) -> Self {
+        self.answer = Some(reply);
+        self
     }
 
     /// The same, shown with an error of the handler too.

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::{Challenge, Problem};
 
 /// A whole response that the gate gives in the handler's place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
     /// The status.
@@ -31,6 +31,17 @@ impl Reply {
             headers: HeaderMap::new(),
             body: Bytes::new(),
         }
+    }
+
+    /// A JSON document, not to be stored by any cache.
+    #[must_use]
+    pub fn json(status: StatusCode, document: impl Into<Bytes>) -> Self {
+        let mut reply = Self::empty(status);
+        reply
+            .headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        reply.body = document.into();
+        reply
     }
 
     /// A problem document, not to be stored by any cache.
@@ -85,6 +96,13 @@ impl Reply {
             .headers
             .insert(ALLOW, HeaderValue::from_static("OPTIONS"));
         reply
+    }
+
+    /// For this buyer alone: no cache keeps it.
+    pub(crate) fn not_stored(mut self) -> Self {
+        self.headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self
     }
 
     pub(crate) fn retry_after(mut self, wait: std::time::Duration) -> Self {

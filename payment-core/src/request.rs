@@ -8,6 +8,8 @@ pub trait RequestHead {
     fn query(&self) -> Option<&str>;
     /// The authority the client asked for. Hostile: never part of a decision.
     fn authority(&self) -> Option<&str>;
+    /// Whether a body comes with it, as far as the head tells: no, where it says so.
+    fn has_body(&self) -> bool;
     /// Visits each value of a header, in order. Names are lower case.
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
 }
@@ -29,6 +31,18 @@ impl RequestHead for http::request::Parts {
         match self.uri.authority() {
             Some(authority) => Some(authority.as_str()),
             None => self.headers.get(http::header::HOST)?.to_str().ok(),
+        }
+    }
+
+    fn has_body(&self) -> bool {
+        let length = self.headers.get(http::header::CONTENT_LENGTH);
+        match length {
+            Some(length) => length.as_bytes() != b"0",
+            // HTTP/1.1 frames a body by one of two headers; later versions need neither.
+            None => {
+                self.headers.contains_key(http::header::TRANSFER_ENCODING)
+                    || self.version > http::Version::HTTP_11
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::{Money, ProtocolName};
@@ -20,8 +21,14 @@ pub enum Timing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Route {
-    /// The price of one call.
+    /// The price of one call, or of one unit where there is one.
     pub price: Money,
+    /// What is sold by the unit, such as `token`; `None` when it is sold by the call.
+    pub unit: Option<Cow<'static, str>>,
+    /// Units that one response may use at most, unless it is streamed.
+    pub most_units: u64,
+    /// What to suggest to buyers who make a deposit.
+    pub deposit: Option<Money>,
     /// Shown to buyers; decides nothing.
     pub description: Option<String>,
     /// Media type of what is sold; decides nothing.
@@ -45,6 +52,9 @@ impl Route {
     pub const fn priced(price: Money) -> Self {
         Self {
             price,
+            unit: None,
+            most_units: 1,
+            deposit: None,
             description: None,
             mime_type: None,
             resource: None,
@@ -102,6 +112,13 @@ impl Route {
     pub fn only(mut self, protocols: impl IntoIterator<Item = ProtocolName>) -> Self {
         self.protocols = Some(protocols.into_iter().collect());
         self
+    }
+
+    /// Whether it is sold by units that are counted while it is served. A protocol that takes one
+    /// payment for one call can't take it.
+    #[must_use]
+    pub const fn is_metered(&self) -> bool {
+        self.unit.is_some()
     }
 
     /// Whether this protocol is taken on this route.

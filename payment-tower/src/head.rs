@@ -50,6 +50,10 @@ impl RequestHead for Head<'_> {
         self.parts.authority()
     }
 
+    fn has_body(&self) -> bool {
+        self.parts.has_body()
+    }
+
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.parts.each_value(name, visit);
     }

@@ -3,8 +3,8 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderName, HeaderValue};
 use payment_core::{
-    Account, Ask, BoxFuture, Denied, Fault, Paid, Payment, Pending, Receipt, Refusal, ReplayKey,
-    Soon, Timestamp,
+    Account, Ask, BoxFuture, Denied, Fault, Paid, Payment, Pending, Purpose, Receipt, Refusal,
+    ReplayKey, Soon, Timestamp,
 };
 
 use crate::code::refuse_as;
@@ -192,6 +192,10 @@ impl<F: Facilitator> Payment for BoundPayment<F> {
         self.bound.in_time(self.window)
     }
 
+    fn purpose(&self) -> Purpose {
+        Purpose::Content
+    }
+
     fn check(&mut self) -> Result<(), Refusal> {
         self.bound.check()
     }
@@ -202,6 +206,11 @@ impl<F: Facilitator> Payment for BoundPayment<F> {
 
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
         Soon::later(self.ask_verify())
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        // `check` has recovered whose payment it is.
+        Soon::now(Ok(()))
     }
 
     fn paid(&self) -> Paid {

@@ -113,7 +113,8 @@ impl<F: Facilitator> PaymentProtocol for X402<F> {
     }
 
     fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
-        if !route.takes(NAME) {
+        // One payment for one request: what is counted while it is served is not for it.
+        if !route.takes(NAME) || route.is_metered() {
             return Ok(None);
         }
         let facilitator = Arc::clone(&self.facilitator);

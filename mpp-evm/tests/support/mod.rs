@@ -106,6 +106,8 @@ impl Case {
             payload: &payload,
             now: Timestamp::from_seconds(self.now),
             margin_seconds: MARGIN,
+            asks: mpp_core::Asks::Content,
+            idempotency_key: None,
         })?;
         payment.in_time()?;
         payment.check()?;

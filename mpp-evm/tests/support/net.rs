@@ -202,6 +202,8 @@ impl Shop {
             payload: credential.payload,
             now,
             margin_seconds: 6,
+            asks: mpp_core::Asks::Content,
+            idempotency_key: None,
         })?;
         payment.check()?;
         payment.reconcile(evidence).await

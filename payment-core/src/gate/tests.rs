@@ -179,6 +179,8 @@ fn resource_path_is_what_follows_the_authority() {
             query: None,
             resource: resource.into(),
             canonical: true,
+            has_body: false,
+            idempotency_key: None,
             accept_payment: None,
         };
         assert_eq!(ask.resource_path(), path, "{resource}");

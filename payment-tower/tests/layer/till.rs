@@ -8,8 +8,8 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use payment_core::{
     Account, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, Limits, Money,
-    Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName, Receipt, Refusal,
-    ReplayKey, RequestHead, Route, Soon, Timestamp, Units, usd,
+    Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName, Purpose, Receipt,
+    Refusal, ReplayKey, RequestHead, Route, Soon, Timestamp, Units, usd,
 };
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
@@ -169,6 +169,10 @@ impl Payment for TestPayment {
         Ok(())
     }
 
+    fn purpose(&self) -> Purpose {
+        Purpose::Content
+    }
+
     fn check(&mut self) -> Result<(), Refusal> {
         Ok(())
     }
@@ -182,6 +186,10 @@ impl Payment for TestPayment {
             tokio::task::yield_now().await;
             Ok(())
         })
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::now(Ok(()))
     }
 
     fn paid(&self) -> Paid {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mpp_core::{
-    Challenge, MPP, Method, MethodPayment, Mpp, MppBuilder, Presented, Settled, Terms, buyer,
-    refuse,
+    Challenge, ChallengeUse, MPP, Method, MethodPayment, Mpp, MppBuilder, Presented, Settled,
+    Terms, buyer, refuse,
 };
 use payment_core::{
     Account, BoxFuture, Claim, ConfigError, Denied, Offering, Paid, Payment, PaymentProtocol,
-    Refusal, ReplayKey, Route, Secret, Soon, Timestamp, Units,
+    Purpose, Refusal, ReplayKey, Route, Secret, Soon, Timestamp, Units,
 };
 use serde_json::{Map, Value, json};
 
@@ -119,6 +119,14 @@ impl MethodPayment for WordPayment {
         &self.keys
     }
 
+    fn challenge_use(&self) -> ChallengeUse {
+        ChallengeUse::Once
+    }
+
+    fn spent(&self) -> Refusal {
+        refuse::invalid_challenge("the challenge was used")
+    }
+
     fn keep_until(&self) -> Timestamp {
         self.keep_until
     }
@@ -128,6 +136,10 @@ impl MethodPayment for WordPayment {
             return Err(refuse::verification_failed("the word is too late"));
         }
         Ok(())
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Content
     }
 
     fn check(&mut self) -> Result<(), Refusal> {
@@ -142,6 +154,10 @@ impl MethodPayment for WordPayment {
     }
 
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::now(Ok(()))
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
         Soon::now(Ok(()))
     }
 

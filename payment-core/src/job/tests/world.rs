@@ -245,6 +245,10 @@ impl Payment for FakePayment {
         }
     }
 
+    fn purpose(&self) -> Purpose {
+        Purpose::Content
+    }
+
     fn check(&mut self) -> Result<(), Refusal> {
         sync(self.world.act("check"), "check")
     }
@@ -267,6 +271,10 @@ impl Payment for FakePayment {
                 act => Ok(sync(act, "verify")?),
             }
         })
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::now(Ok(()))
     }
 
     fn paid(&self) -> Paid {
