@@ -83,10 +83,10 @@ impl Receipt {
         })
     }
 
-    /// Writes the header value. The method's own members can't replace those that every receipt
-    /// has.
+    /// All members, as an event of a stream carries them. The method's own can't replace those
+    /// that every receipt has.
     #[must_use]
-    pub fn format(&self) -> String {
+    pub fn to_object(&self) -> Map<String, Value> {
         let mut members = self.members.clone();
         let own = [
             ("status", "success"),
@@ -95,7 +95,13 @@ impl Receipt {
             ("reference", &self.reference),
         ];
         members.extend(own.map(|(name, text)| (name.to_owned(), text.into())));
-        encode::to_base64url(Value::Object(members).to_string().as_bytes())
+        members
+    }
+
+    /// Writes the header value.
+    #[must_use]
+    pub fn format(&self) -> String {
+        encode::to_base64url(Value::Object(self.to_object()).to_string().as_bytes())
     }
 
     /// When it was paid.

@@ -1,4 +1,4 @@
-//! The MPP method `evm`: charge.
+//! The MPP method `evm`: charge and session.
 //!
 //! - A [`Charge`] is a payment method for `mpp_core::Mpp`: it says what a route asks for, and
 //!   compares what a buyer presents with that, value by value.
@@ -37,4 +37,8 @@ pub use credential_type::CredentialType;
 pub use due::Due;
 #[cfg(feature = "onchain")]
 pub use onchain::OnchainCharge;
+pub use session::Session;
 pub use split::{Leg, Split};
+
+/// The name of the method on the wire.
+const METHOD: &str = "evm";

@@ -6,12 +6,22 @@
 //!   steps to a [`ChannelStore`], which loads, compares and swaps.
 //! - Deposit, payer, payee, token and signer come from the [`Escrow`], never from the buyer.
 
+mod bell;
+mod books;
 mod channel;
+mod deposit;
+mod due;
 mod escrow;
 mod id;
 mod ledger;
 mod memory;
+mod method;
+mod objection;
+mod payload;
+mod payment;
+mod permit;
 mod store;
+mod tab;
 mod voucher;
 
 pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
@@ -19,5 +29,7 @@ pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
+pub use method::Session;
+pub use permit::DepositPermit;
 pub use store::{ChannelStore, StoreFault, Swap, Version, Versioned};
 pub use voucher::{CheckedVoucher, PayeeAuthorization, SignedVoucher, Voucher, escrow_domain};

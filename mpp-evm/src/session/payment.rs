@@ -1,0 +1,451 @@
+use std::sync::{Arc, OnceLock};
+
+use alloy_primitives::B256;
+use mpp_core::{Asks, ChallengeUse, MPP, MethodPayment, Presented, Settled, refuse};
+use payment_core::{
+    Account, BoxFuture, Denied, Fault, Meter, Paid, Problem, Purpose, Refusal, ReplayKey, Soon,
+    Timestamp, Units,
+};
+
+use super::books::{self, Books};
+use super::deposit::BoundDeposit;
+use super::due::SessionDue;
+use super::objection::{self, Objection};
+use super::payload::Signed;
+use super::tab::ChannelTab;
+use super::{
+    Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, Escrow, Hold,
+    Opening, SignedVoucher, Voucher,
+};
+
+/// What a credential of a session asks us to do.
+pub(crate) enum Action {
+    /// Open a channel and accept its first voucher.
+    Open {
+        deposit: BoundDeposit,
+        opening: Opening,
+        voucher: SignedVoucher,
+    },
+    /// Add to a channel.
+    TopUp(BoundDeposit),
+    /// Accept a voucher, after a deposit where one comes with it; and pay for the content, where
+    /// the request asks for some.
+    Voucher {
+        first: Option<BoundDeposit>,
+        voucher: Signed,
+    },
+    /// Close a channel.
+    Close(Signed),
+}
+
+/// A credential bound to what one route asks, on its way through the gate.
+pub(crate) struct SessionPayment<E, S> {
+    books: Arc<Books<E, S>>,
+    due: Arc<SessionDue>,
+    challenge: Box<str>,
+    now: Timestamp,
+    asks: Asks,
+    keys: Vec<ReplayKey>,
+    stage: Stage,
+    meter: Option<Meter>,
+    /// The number of the stream that this request begins, for its tab.
+    stream: Arc<OnceLock<u64>>,
+    hold: u64,
+    payer: Option<Account>,
+}
+
+enum Stage {
+    Bound(Action),
+    Checked(Checked),
+    /// While a step is under way; nothing is left to be done when it stays.
+    Taken,
+}
+
+/// What `check` has proven.
+enum Checked {
+    Open(CheckedDeposit, CheckedVoucher),
+    TopUp(CheckedDeposit),
+    Voucher(Option<CheckedDeposit>, Signed),
+    Close(Signed),
+    /// The voucher is accepted and its price set aside, so much of it.
+    Held(ChannelId, u128),
+}
+
+impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
+    pub(crate) fn new(
+        books: Arc<Books<E, S>>,
+        due: Arc<SessionDue>,
+        action: Action,
+        presented: &Presented<'_>,
+    ) -> Result<Self, Refusal> {
+        let mut keys = Vec::new();
+        let mut hold = [0; 8];
+        match (&action, presented.idempotency_key) {
+            (Action::Voucher { voucher, .. }, Some(key)) if presented.asks == Asks::Content => {
+                // Sent again, it is the same request: it finds its own hold.
+                let channel = voucher.channel.word();
+                let key =
+                    ReplayKey::new("mpp-session-request", &[channel.as_slice(), key.as_bytes()]);
+                hold.copy_from_slice(&key.bytes()[..8]);
+                keys.push(key);
+            }
+            _ => getrandom::fill(&mut hold)
+                .map_err(|_| refuse::bad_request("the request can't be numbered"))?,
+        }
+        let stream = Arc::new(OnceLock::new());
+        let meter = match &action {
+            Action::Voucher { voucher, .. } if due.metered && presented.asks == Asks::Content => {
+                Some(Meter::new(ChannelTab::new(
+                    Arc::clone(&books),
+                    Arc::clone(&due),
+                    voucher.channel,
+                    presented.id,
+                    Arc::clone(&stream),
+                )))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            books,
+            due,
+            challenge: presented.id.into(),
+            now: presented.now,
+            asks: presented.asks,
+            keys,
+            stage: Stage::Bound(action),
+            meter,
+            stream,
+            hold: u64::from_be_bytes(hold),
+            payer: None,
+        })
+    }
+
+    /// The challenge it answers, for the log.
+    pub(crate) fn challenge(&self) -> &str {
+        &self.challenge
+    }
+
+    fn prove(&mut self, action: Action) -> Result<Checked, Objection> {
+        let due = &*self.due;
+        Ok(match action {
+            Action::Open {
+                deposit,
+                opening,
+                voucher,
+            } => {
+                let id = deposit.channel();
+                let deposit = deposit.check(due)?;
+                let signed = Voucher {
+                    channel: id,
+                    cumulative: voucher.cumulative,
+                };
+                let domain = &due.domain;
+                let signer = opening.signer();
+                let voucher = CheckedVoucher::recover(signed, voucher.signature, domain, signer)
+                    .map_err(|error| objection::signature(&error))?;
+                self.payer = Some(opening.payer.into());
+                Checked::Open(deposit, voucher)
+            }
+            Action::TopUp(deposit) => Checked::TopUp(deposit.check(due)?),
+            Action::Voucher { first, voucher } => {
+                let first = first.map(|deposit| deposit.check(due)).transpose()?;
+                Checked::Voucher(first, voucher)
+            }
+            Action::Close(voucher) => Checked::Close(voucher),
+        })
+    }
+
+    /// Loads the channel of a voucher and checks who signed it: before anything is made of the
+    /// amount, old or new. (T60)
+    async fn signed(&self, signed: &Signed) -> Result<(Channel, CheckedVoucher), Denied> {
+        let now = self.books.clock.now();
+        let channel = self.books.channel(signed.channel, &self.due, now).await?;
+        let voucher = SignedVoucher {
+            cumulative: signed.cumulative,
+            signature: signed.signature,
+        };
+        let checked = channel.check(voucher, &self.due.domain);
+        let checked = checked.map_err(|error| objection::signature(&error))?;
+        Ok((channel, checked))
+    }
+
+    /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
+    /// accepted where it does not cover the price. (T62)
+    async fn take(&mut self, signed: &Signed) -> Result<Checked, Denied> {
+        let (_, voucher) = self.signed(signed).await?;
+        let (due, now) = (&*self.due, self.books.clock.now());
+        let amount = match self.asks {
+            Asks::Content => due.most,
+            Asks::Nothing => 0,
+        };
+        let hold = Hold {
+            id: self.hold,
+            amount,
+            until: now.plus(due.lease),
+        };
+        let asks = self.asks;
+        let step = |channel: &Channel| {
+            let accepted = channel.accept(&voucher, due.least_delta)?;
+            if asks == Asks::Nothing {
+                return Ok((accepted, None));
+            }
+            match accepted.hold(hold, now) {
+                Ok(held) => Ok((held, None)),
+                Err(short) => Ok((accepted, Some(short))),
+            }
+        };
+        let (channel, short) = self.books.apply(signed.channel, step).await?;
+        if let Some(short) = short {
+            return Err(objection::refused(short));
+        }
+        self.payer = Some(channel.payer().into());
+        Ok(Checked::Held(channel.id(), amount))
+    }
+
+    async fn settled(&mut self, stage: Stage) -> Result<Settled, Denied> {
+        match stage {
+            Stage::Checked(Checked::Held(id, amount)) => self.commit(id, amount).await,
+            Stage::Checked(Checked::Open(deposit, voucher)) => {
+                let first = voucher.signed().cumulative;
+                if first != 0 && first < self.due.least_delta {
+                    let (delta, least) = (first, self.due.least_delta);
+                    return Err(objection::refused(ChannelError::DeltaTooSmall {
+                        delta,
+                        least,
+                    }));
+                }
+                // The transaction of a payer may have brought more than we ask at least.
+                if first > deposit.amount() && deposit.proof().kind() != crate::CredentialType::Hash
+                {
+                    let (cumulative, deposit) = (first, deposit.amount());
+                    return Err(objection::refused(ChannelError::ExceedsDeposit {
+                        cumulative,
+                        deposit,
+                    }));
+                }
+                let (channel, hash) = self.books.deposit(&deposit, &self.due).await?;
+                // On chain nobody else can have named the signer: what was recovered stands.
+                let channel = if channel.is_open().is_ok() {
+                    self.books.accept(&voucher, &self.due).await?
+                } else {
+                    return Err(objection::refused(ChannelError::Closing));
+                };
+                Ok(managed("open", &channel, hash))
+            }
+            Stage::Checked(Checked::TopUp(deposit)) => {
+                let (channel, hash) = self.books.deposit(&deposit, &self.due).await?;
+                Ok(managed("topUp", &channel, hash))
+            }
+            Stage::Checked(Checked::Close(signed)) => {
+                let (_, voucher) = self.signed(&signed).await?;
+                let (channel, hash) = self.books.close(signed.channel, Some(&voucher)).await?;
+                Ok(managed("close", &channel, hash))
+            }
+            Stage::Checked(Checked::Voucher(..)) | Stage::Bound(_) | Stage::Taken => {
+                let cause = "settled before it was verified";
+                Err(Fault::internal("session_unverified", cause).into())
+            }
+        }
+    }
+
+    /// Takes what was set aside, or what of it was used; or begins the stream that takes its
+    /// units one by one.
+    async fn commit(&self, id: ChannelId, held: u128) -> Result<Settled, Denied> {
+        let (due, hold, now) = (&*self.due, self.hold, self.books.clock.now());
+        if self.asks == Asks::Nothing {
+            let channel = self.books.channel(id, due, now).await?;
+            return Ok(books::receipt(&channel, None));
+        }
+        if self.meter.as_ref().is_some_and(Meter::is_streaming) {
+            let begin = |channel: &Channel| {
+                let begun = channel.give_back(hold).begin_stream(now)?;
+                let number = begun.stream();
+                Ok((begun, number))
+            };
+            let (channel, number) = self.books.apply(id, begin).await?;
+            let _ = self.stream.set(number);
+            return Ok(books::receipt(&channel, None));
+        }
+        let (amount, units) = self.used(held);
+        let commit = |channel: &Channel| Ok((channel.commit(hold, amount, units, now)?, ()));
+        let (channel, ()) = self.books.apply(id, commit).await?;
+        Ok(books::receipt(&channel, None))
+    }
+
+    /// What the handler has used, never more than was set aside; and how many units that is.
+    fn used(&self, held: u128) -> (u128, u64) {
+        let reserved = u64::try_from(held / self.due.price.max(1)).unwrap_or(u64::MAX);
+        let reported = self.meter.as_ref().and_then(Meter::reported);
+        let units = reported.map_or(reserved, |units| units.min(reserved));
+        let amount = self.due.price.saturating_mul(u128::from(units));
+        (amount.min(held), units)
+    }
+}
+
+impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
+    fn keys(&self) -> &[ReplayKey] {
+        &self.keys
+    }
+
+    fn challenge_use(&self) -> ChallengeUse {
+        ChallengeUse::ManyTimes
+    }
+
+    fn spent(&self) -> Refusal {
+        Refusal::new(MPP, REQUEST_SERVED)
+    }
+
+    fn keep_until(&self) -> Timestamp {
+        self.now.plus(REMEMBERED)
+    }
+
+    fn in_time(&self) -> Result<(), Refusal> {
+        let deposit = match &self.stage {
+            Stage::Bound(Action::Open { deposit, .. } | Action::TopUp(deposit)) => Some(deposit),
+            Stage::Bound(Action::Voucher { first, .. }) => first.as_ref(),
+            _ => None,
+        };
+        match deposit {
+            Some(deposit) => Ok(deposit.in_time(self.now)?),
+            None => Ok(()),
+        }
+    }
+
+    fn purpose(&self) -> Purpose {
+        let content = match &self.stage {
+            Stage::Bound(Action::Voucher { .. })
+            | Stage::Checked(Checked::Voucher(..) | Checked::Held(..)) => {
+                self.asks == Asks::Content
+            }
+            _ => false,
+        };
+        match &self.meter {
+            Some(meter) if content => Purpose::Metered(meter.clone()),
+            None if content => Purpose::Content,
+            _ => Purpose::Management,
+        }
+    }
+
+    fn check(&mut self) -> Result<(), Refusal> {
+        match std::mem::replace(&mut self.stage, Stage::Taken) {
+            Stage::Bound(action) => {
+                self.stage = Stage::Checked(self.prove(action)?);
+                Ok(())
+            }
+            stage => {
+                self.stage = stage;
+                Ok(())
+            }
+        }
+    }
+
+    fn payer(&self) -> Option<&Account> {
+        self.payer.as_ref()
+    }
+
+    fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        if !matches!(self.stage, Stage::Checked(Checked::Voucher(..))) {
+            // What opens, funds or closes moves money, and is done when it is settled.
+            return Soon::now(Ok(()));
+        }
+        Soon::later(async move {
+            let stage = std::mem::replace(&mut self.stage, Stage::Taken);
+            let Stage::Checked(Checked::Voucher(first, voucher)) = stage else {
+                return Ok(());
+            };
+            if let Some(deposit) = first {
+                // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
+                self.books.deposit(&deposit, &self.due).await?;
+            }
+            self.stage = Stage::Checked(self.take(&voucher).await?);
+            Ok(())
+        })
+    }
+
+    fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
+        Soon::later(async move {
+            // Who knows the key of a request is not yet who has paid for it.
+            let Stage::Checked(Checked::Voucher(_, voucher)) = &self.stage else {
+                return Ok(());
+            };
+            let (channel, _) = self.signed(voucher).await?;
+            self.payer = Some(channel.payer().into());
+            Ok(())
+        })
+    }
+
+    fn paid(&self) -> Paid {
+        let due = &*self.due;
+        let amount = Units::new(alloy_primitives::U256::from(due.most));
+        let paid = Paid::new(MPP, amount).with(due.token.network(), due.token.address.into());
+        match &self.payer {
+            Some(payer) => paid.by(payer.clone()),
+            None => paid,
+        }
+    }
+
+    fn settle<'a>(&'a mut self) -> Soon<'a, Result<Settled, Denied>> {
+        Soon::later(async move {
+            // Kept where it is: what fails here is released or told again.
+            let stage = match &self.stage {
+                Stage::Checked(Checked::Held(id, amount)) => {
+                    Stage::Checked(Checked::Held(*id, *amount))
+                }
+                _ => std::mem::replace(&mut self.stage, Stage::Taken),
+            };
+            self.settled(stage).await
+        })
+    }
+
+    fn reconcile<'a>(&'a mut self, _: &'a [u8]) -> Soon<'a, Result<Settled, Denied>> {
+        Soon::later(async move {
+            let Stage::Checked(Checked::Voucher(_, voucher)) = &self.stage else {
+                let stage = std::mem::replace(&mut self.stage, Stage::Taken);
+                return self.settled(stage).await;
+            };
+            let (channel, _) = self.signed(voucher).await?;
+            let (id, hold) = (channel.id(), self.hold);
+            self.payer = Some(channel.payer().into());
+            // The hold bears the number of the request: where it is gone, it was taken.
+            let held = channel.holds().iter().find(|held| held.id == hold);
+            match held.map(|held| held.amount) {
+                Some(amount) => {
+                    self.stage = Stage::Checked(Checked::Held(id, amount));
+                    self.commit(id, amount).await
+                }
+                None => Ok(books::receipt(&channel, None)),
+            }
+        })
+    }
+
+    fn release(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Stage::Checked(Checked::Held(id, amount)) = self.stage else {
+                return;
+            };
+            let hold = self.hold;
+            if amount == 0 {
+                return;
+            }
+            let step = |channel: &Channel| Ok((channel.give_back(hold), ()));
+            if let Err(error) = self.books.step(id, step).await {
+                tracing::warn!(%error, challenge = self.challenge(), "a hold was not given back, its lease will");
+            }
+        })
+    }
+}
+
+fn managed(action: &str, channel: &Channel, transaction: Option<B256>) -> Settled {
+    books::receipt(channel, transaction).answering(books::answer(action, channel, transaction))
+}
+
+/// How long a request that bears an `Idempotency-Key` is remembered.
+const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+const REQUEST_SERVED: Problem = Problem::new(
+    "urn:tollgate:problem:request-served",
+    "Request Served",
+    http::StatusCode::CONFLICT,
+    "request_served",
+    "a request with this Idempotency-Key was served already; nothing was charged again",
+);
