@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, hex, keccak256};
-use alloy_sol_types::{SolCall, SolEventInterface, SolInterface};
+use alloy_sol_types::{SolCall, SolInterface};
 use devnet::IPaymentChannelEscrow::{
     IPaymentChannelEscrowCalls as Calls, IPaymentChannelEscrowErrors as Errors,
     IPaymentChannelEscrowEvents as Events, *,

@@ -6,4 +6,8 @@
 mod support;
 
 mod abi;
+mod leaving;
+mod opening;
+mod paying;
+mod raising;
 mod stage;
