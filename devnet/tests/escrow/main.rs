@@ -6,8 +6,10 @@
 mod support;
 
 mod abi;
+mod digests;
 mod leaving;
 mod opening;
 mod paying;
 mod raising;
+mod signers;
 mod stage;
