@@ -37,7 +37,7 @@ fn compiled(kind: &str) -> BTreeSet<String> {
 }
 
 fn selectors(signatures: &BTreeSet<String>) -> BTreeSet<[u8; 4]> {
-    let hashes = signatures.iter().map(|signature| keccak256(signature));
+    let hashes = signatures.iter().map(keccak256);
     hashes.map(|hash| hash[..4].try_into().unwrap()).collect()
 }
 
