@@ -7,6 +7,14 @@ import solc from "solc";
 const here = (path) => new URL(path, import.meta.url);
 const check = process.argv.includes("--check");
 
+// Another compiler or library than the pinned one makes other code.
+const { devDependencies } = JSON.parse(readFileSync(here("package.json"), "utf8"));
+for (const [name, pinned] of Object.entries(devDependencies)) {
+  if (installed(name) === pinned) continue;
+  console.error(`${name} ${installed(name)} is installed where ${pinned} is pinned; run npm ci`);
+  process.exit(1);
+}
+
 let stale = 0;
 for (const file of readdirSync(here("src/"), { recursive: true }).sort()) {
   if (!file.endsWith(".sol")) continue;
@@ -68,12 +76,11 @@ function resolve(path) {
 // Which version of each package the sources came from.
 function packagesOf(paths) {
   const names = paths.filter((path) => path.startsWith("@")).map((path) => path.split("/").slice(0, 2).join("/"));
-  return Object.fromEntries(
-    [...new Set(names)].map((name) => [
-      name,
-      JSON.parse(readFileSync(here(`node_modules/${name}/package.json`), "utf8")).version,
-    ]),
-  );
+  return Object.fromEntries([...new Set(names)].map((name) => [name, installed(name)]));
+}
+
+function installed(name) {
+  return JSON.parse(read(here(`node_modules/${name}/package.json`)) ?? "{}").version;
 }
 
 function read(path) {
