@@ -1,4 +1,6 @@
-use alloy_primitives::{Address, Bytes, address};
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes, address};
 use alloy_sol_types::SolValue;
 use serde::Deserialize;
 
@@ -18,6 +20,13 @@ pub struct Artifact {
     pub creation: Bytes,
     /// What stands at the address afterwards.
     pub runtime: Bytes,
+    /// keccak256 of each file it was built from: a path under `contracts/src`, or one that starts
+    /// with the name of a package. Empty for code that is not built here.
+    #[serde(default)]
+    pub sources: BTreeMap<String, B256>,
+    /// The version of each package among the sources.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
 }
 
 impl Artifact {
@@ -36,6 +45,24 @@ impl Artifact {
         Self::parse(include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../contracts/out/SmartWallet.json"
+        )))
+    }
+
+    /// The payment-channel escrow. No constructor arguments; its code is right at any address.
+    #[must_use]
+    pub fn escrow() -> Self {
+        Self::parse(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../contracts/out/PaymentChannelEscrow.json"
+        )))
+    }
+
+    /// A token that misbehaves as it is told to, for attacks on what holds it.
+    #[must_use]
+    pub fn hostile_token() -> Self {
+        Self::parse(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../contracts/out/HostileToken.json"
         )))
     }
 
@@ -73,6 +100,8 @@ mod tests {
     fn every_artifact_has_code() {
         assert!(!Artifact::toll_token().creation.is_empty());
         assert!(!Artifact::smart_wallet().creation.is_empty());
+        assert!(!Artifact::escrow().creation.is_empty());
+        assert!(!Artifact::hostile_token().creation.is_empty());
         assert_eq!(Artifact::permit2().runtime.len(), 9152);
     }
 }

@@ -1,5 +1,6 @@
-//! A real EVM inside the process: a chain with a dollar token and Permit2 on it, funded wallets, a
-//! clock that tests move by hand, and JSON-RPC over HTTP for clients that want a node.
+//! A real EVM inside the process: a chain with a dollar token, Permit2 and the payment-channel
+//! escrow on it, funded wallets, a clock that tests move by hand, and JSON-RPC over HTTP for clients
+//! that want a node.
 //!
 //! - Every transaction is mined at once, one to a block, unless mining is paused.
 //! - A call sees the block that would be mined now, so a simulation is true at this moment.
@@ -25,6 +26,7 @@ mod block;
 mod chain;
 mod clock;
 mod error;
+mod escrow;
 mod evm;
 pub mod facilitator;
 mod genesis;
@@ -40,6 +42,7 @@ pub use artifacts::{Artifact, PERMIT2, USDC_BASE_SEPOLIA};
 pub use chain::Chain;
 pub use clock::TimeSource;
 pub use error::{CallError, SendError, SubmitError};
+pub use escrow::{ESCROW, IPaymentChannelEscrow};
 pub use net::{Devnet, DevnetBuilder};
 pub use rpc::{Fault, Rpc};
 pub use token::{ITollToken, Token, TokenSpec};

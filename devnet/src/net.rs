@@ -1,11 +1,12 @@
 use std::io;
 use std::sync::Arc;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 
 use crate::chain::Chain;
 use crate::clock::{TimeSource, system_time};
 use crate::error::SendError;
+use crate::escrow::ESCROW;
 use crate::rpc::Rpc;
 use crate::token::{Token, TokenSpec};
 use crate::wallet::Wallet;
@@ -20,6 +21,8 @@ pub struct Devnet {
     pub token: Token,
     /// Every token, in the order they were asked for.
     pub tokens: Vec<Token>,
+    /// The payment-channel escrow, [`ESCROW`].
+    pub escrow: Address,
     /// Hold native coin and some of every token.
     pub buyers: Vec<Wallet>,
     /// Gets paid. Holds native coin and no token.
@@ -149,6 +152,7 @@ impl DevnetBuilder {
             chain: Arc::new(chain),
             token: tokens[0].clone(),
             tokens,
+            escrow: ESCROW,
             buyers,
             seller,
             settler,
