@@ -11,6 +11,8 @@ mod escrow;
 mod id;
 mod ledger;
 mod memory;
+#[cfg(feature = "onchain")]
+mod onchain;
 mod store;
 mod voucher;
 
@@ -19,5 +21,7 @@ pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
+#[cfg(feature = "onchain")]
+pub use onchain::{EscrowError, OnchainEscrow};
 pub use store::{ChannelStore, StoreFault, Swap, Version, Versioned};
 pub use voucher::{CheckedVoucher, PayeeAuthorization, SignedVoucher, Voucher, escrow_domain};
