@@ -1,26 +1,21 @@
 //! Charges settled on chain with the seller's own key.
 
-mod evidence;
+pub(crate) mod evidence;
 mod moved;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolCall, sol};
+use alloy_primitives::{Address, B256};
 use mpp_core::refuse;
 use payment_core::{Clock, Denied, Fault, Refusal, SystemClock, Timestamp, Units};
-use payment_evm::permit2::{ChargePermit, TransferDetails};
+use payment_evm::permit2::TransferDetails;
 use payment_evm::{Authorization, CallFault, ChainFault, Mined, SendFault, Settler, SignedPermit};
 
 use self::evidence::Evidence;
 use self::moved::{check_hash, check_moved};
 use crate::{ChargeBackend, CheckedCharge, CredentialType, Proof};
-
-sol! {
-    function nonceBitmap(address owner, uint256 word) external view returns (uint256);
-}
 
 /// Settles charges with the seller's own key over JSON-RPC. Takes every type of credential on
 /// the chain of its [`Settler`].
@@ -103,29 +98,12 @@ impl OnchainCharge {
                     .await
             }
             Proof::Permit2 { permit, .. } => {
-                self.permit_used(due.permit2, charge.payer(), permit).await
+                self.settler
+                    .permit_used(due.permit2, charge.payer(), permit.nonce)
+                    .await
             }
             Proof::Transaction { .. } | Proof::Hash { .. } => Ok(false),
         }
-    }
-
-    async fn permit_used(
-        &self,
-        permit2: Address,
-        owner: Address,
-        permit: &ChargePermit,
-    ) -> Result<bool, CallFault> {
-        let call = nonceBitmapCall {
-            owner,
-            word: permit.nonce >> 8,
-        };
-        let answer = self
-            .settler
-            .simulate(permit2, call.abi_encode().into())
-            .await?;
-        let bitmap = nonceBitmapCall::abi_decode_returns_validate(&answer);
-        let bitmap: U256 = bitmap.map_err(|_| CallFault::Reverted(answer))?;
-        Ok(bitmap.bit(usize::from(permit.nonce.byte(0))))
     }
 
     /// Sends what a signature allows.

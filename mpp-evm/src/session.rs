@@ -17,6 +17,8 @@ mod ledger;
 mod memory;
 mod method;
 mod objection;
+#[cfg(feature = "onchain")]
+mod onchain;
 mod payload;
 mod payment;
 mod permit;
@@ -30,6 +32,8 @@ pub use id::{ChannelId, Opening, top_up_nonce};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
 pub use method::Session;
+#[cfg(feature = "onchain")]
+pub use onchain::{EscrowError, OnchainEscrow};
 pub use permit::DepositPermit;
 pub use store::{ChannelStore, StoreFault, Swap, Version, Versioned};
 pub use voucher::{CheckedVoucher, PayeeAuthorization, SignedVoucher, Voucher, escrow_domain};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is kept of a settlement whose outcome is not known: the transaction, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Evidence(Option<B256>);
+pub(crate) struct Evidence(Option<B256>);
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -14,24 +14,24 @@ struct Record {
 }
 
 impl Evidence {
-    pub(super) const fn of(transaction: B256) -> Self {
+    pub(crate) const fn of(transaction: B256) -> Self {
         Self(Some(transaction))
     }
 
-    pub(super) const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self(None)
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let record = serde_json::from_slice::<Record>(bytes);
         Self(record.ok().map(|record| record.transaction))
     }
 
-    pub(super) const fn transaction(self) -> Option<B256> {
+    pub(crate) const fn transaction(self) -> Option<B256> {
         self.0
     }
 
-    pub(super) fn unknown(
+    pub(crate) fn unknown(
         self,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Denied {

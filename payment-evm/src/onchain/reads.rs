@@ -14,6 +14,7 @@ mod calls {
         function balanceOf(address account) returns (uint256);
         function allowance(address owner, address spender) returns (uint256);
         function authorizationState(address authorizer, bytes32 nonce) returns (bool);
+        function nonceBitmap(address owner, uint256 word) returns (uint256);
     }
 }
 
@@ -72,6 +73,24 @@ impl Settler {
             },
         )
         .await
+    }
+
+    /// Whether a Permit2 contract has taken the permit with this nonce, or had it cancelled. That
+    /// it has does not say that we were paid.
+    ///
+    /// # Errors
+    ///
+    /// `CallFault::Reverted` when there is no such contract.
+    pub async fn permit_used(
+        &self,
+        permit2: Address,
+        owner: Address,
+        nonce: U256,
+    ) -> Result<bool, CallFault> {
+        let word = nonce >> 8;
+        let call = calls::nonceBitmapCall { owner, word };
+        let bitmap = self.read(permit2, &call).await?;
+        Ok(bitmap.bit(usize::from(nonce.byte(0))))
     }
 
     /// The nonce of the next transaction of an account, after those that the node knows to wait.

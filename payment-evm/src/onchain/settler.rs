@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::eip2718::Encodable2718;
@@ -133,6 +134,12 @@ impl Settler {
         Ok(receipt.and_then(|receipt| Mined::of(hash, &receipt)))
     }
 
+    /// Asks for the receipt of a transaction for so long, whoever sent it. `None` says that it is
+    /// not known to be mined, whether the node has answered or not.
+    pub async fn wait_for(&self, hash: B256, within: Duration) -> Option<Mined> {
+        timeout(within, self.receipt(hash)).await.ok()
+    }
+
     pub(super) fn provider(&self) -> &RootProvider {
         &self.0.provider
     }
@@ -227,10 +234,10 @@ impl Settler {
 
     /// Waits until it is mined, for as long as the options say.
     async fn follow_up(&self, hash: B256) -> Result<Mined, SendFault> {
-        match timeout(self.0.options.mined_within, self.receipt(hash)).await {
-            Ok(mined) if mined.success => Ok(mined),
-            Ok(_) => Err(SendFault::Reverted { hash }),
-            Err(_) => Err(SendFault::Unknown { hash }),
+        match self.wait_for(hash, self.0.options.mined_within).await {
+            Some(mined) if mined.success => Ok(mined),
+            Some(_) => Err(SendFault::Reverted { hash }),
+            None => Err(SendFault::Unknown { hash }),
         }
     }
 
