@@ -78,13 +78,24 @@ impl fmt::Debug for Meter {
 }
 
 /// Pays for a stream while it runs. Dropping it ends the stream; what was charged stays charged.
+///
+/// For each unit it is asked [`covers`](Self::covers), then the handler makes the unit, then it is
+/// asked to [`charge`](Self::charge), then the unit leaves. So nothing is made that can't be paid,
+/// and nothing is charged that was never made.
+///
+/// Nothing is asked of it before the payment it came with is settled, unless something between the
+/// handler and the gate reads the response: it answers [`Short::Ended`] then.
 pub trait Tab: Send + Sync + 'static {
+    /// Whether the next units could be charged now. Takes nothing, and may answer from what was
+    /// seen last: the charge decides.
+    fn covers(&mut self, units: u64) -> Soon<'_, Result<(), Short>>;
+
     /// Takes the cost of the next units. They may leave once it is `Ok`, and not before.
     fn charge(&mut self, units: u64) -> Soon<'_, Result<(), Short>>;
 
-    /// Waits until a charge that fell short may succeed, or for no reason. Whatever changed since
-    /// that charge is noticed. A change made by another process may not be: ask again from time
-    /// to time.
+    /// Waits until what fell short may be covered, or for no reason. Whatever changed since
+    /// `covers` or `charge` said so is noticed. A change made by another process may not be: ask
+    /// again from time to time.
     fn changed(&mut self) -> BoxFuture<'_, ()>;
 
     /// Ends the stream; answers the receipt as JSON, where there is one to show.
@@ -112,6 +123,10 @@ mod tests {
     struct Free;
 
     impl Tab for Free {
+        fn covers(&mut self, _: u64) -> Soon<'_, Result<(), Short>> {
+            Soon::now(Ok(()))
+        }
+
         fn charge(&mut self, _: u64) -> Soon<'_, Result<(), Short>> {
             Soon::now(Ok(()))
         }
