@@ -38,6 +38,8 @@ mod reply;
 mod request;
 mod route;
 mod secret;
+mod sse;
+mod stream;
 mod tariff;
 mod units;
 
@@ -70,5 +72,7 @@ pub use reply::Reply;
 pub use request::RequestHead;
 pub use route::{Route, Timing};
 pub use secret::Secret;
+pub use sse::{BoxError, IntoSseEvent, SseEvent, SseEventError};
+pub use stream::{SseTerms, Timer};
 pub use tariff::Tariff;
 pub use units::{Units, UnitsError};
