@@ -7,16 +7,20 @@
 //! - Deposit, payer, payee, token and signer come from the [`Escrow`], never from the buyer.
 
 mod channel;
+mod desk;
 mod escrow;
 mod id;
 mod ledger;
 mod memory;
 #[cfg(feature = "onchain")]
 mod onchain;
+#[cfg(all(test, feature = "onchain"))]
+mod scene;
 mod store;
 mod voucher;
 
 pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
+pub use desk::{Booked, Desk, DeskError};
 pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
 pub use ledger::{Ledger, LedgerError};
