@@ -10,6 +10,7 @@ mod bell;
 mod books;
 mod channel;
 mod deposit;
+mod desk;
 mod due;
 mod escrow;
 mod id;
@@ -22,11 +23,14 @@ mod onchain;
 mod payload;
 mod payment;
 mod permit;
+#[cfg(all(test, feature = "onchain"))]
+mod scene;
 mod store;
 mod tab;
 mod voucher;
 
 pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
+pub use desk::{Booked, Desk, DeskError};
 pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
 pub use ledger::{Ledger, LedgerError};

@@ -5,6 +5,8 @@ mod deposit;
 mod lane;
 mod payout;
 mod revert;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::fmt;
@@ -232,7 +234,7 @@ impl<P> OnchainEscrow<P> {
             .map_err(|_| CallFault::Reverted(answer))?;
         Ok(Some(found)
             .filter(|found| !found.payer.is_zero())
-            .map(state))
+            .map(|found| state(&found)))
     }
 
     /// What the contract holds, once the effect shows; `None` when it does not in time.
@@ -424,7 +426,7 @@ impl<P> fmt::Debug for OnchainEscrow<P> {
     }
 }
 
-const fn state(found: IEscrow::State) -> ChainState {
+const fn state(found: &IEscrow::State) -> ChainState {
     ChainState {
         payer: found.payer,
         payee: found.payee,

@@ -238,7 +238,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             }
             Stage::Checked(Checked::Close(signed)) => {
                 let (_, voucher) = self.signed(&signed).await?;
-                let (channel, hash) = self.books.close(signed.channel, Some(&voucher)).await?;
+                let (channel, hash) = self.books.close(voucher, &self.due).await?;
                 Ok(managed("close", &channel, hash))
             }
             Stage::Checked(Checked::Voucher(..)) | Stage::Bound(_) | Stage::Taken => {
