@@ -10,6 +10,8 @@ mod channel;
 mod desk;
 mod escrow;
 mod id;
+#[cfg(feature = "keeper")]
+mod keeper;
 mod ledger;
 mod memory;
 #[cfg(feature = "onchain")]
@@ -23,6 +25,8 @@ pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
 pub use desk::{Booked, Desk, DeskError};
 pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
+#[cfg(feature = "keeper")]
+pub use keeper::{Keeper, Tally};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
 #[cfg(feature = "onchain")]
