@@ -14,6 +14,8 @@ mod desk;
 mod due;
 mod escrow;
 mod id;
+#[cfg(feature = "keeper")]
+mod keeper;
 mod ledger;
 mod memory;
 mod method;
@@ -33,6 +35,8 @@ pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
 pub use desk::{Booked, Desk, DeskError};
 pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
+#[cfg(feature = "keeper")]
+pub use keeper::{Keeper, Tally};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
 pub use method::Session;

@@ -89,13 +89,7 @@ const LEASE: Duration = Duration::from_secs(120);
 impl<E: Escrow, S: ChannelStore> Desk<E, S> {
     /// A desk for channels of this payee and token at this escrow. Channels of others that share
     /// the books are not touched.
-    pub fn new(
-        escrow: impl Into<Arc<E>>,
-        ledger: impl Into<Arc<Ledger<S>>>,
-        payee: Address,
-        token: Address,
-    ) -> Self {
-        let escrow = escrow.into();
+    pub fn new(escrow: Arc<E>, ledger: Arc<Ledger<S>>, payee: Address, token: Address) -> Self {
         let venue = Venue {
             chain_id: escrow.chain_id(),
             escrow: escrow.contract(),
@@ -104,7 +98,7 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
         };
         Self {
             escrow,
-            ledger: ledger.into(),
+            ledger,
             venue,
             clock: Arc::new(SystemClock),
             lease: LEASE,
@@ -134,13 +128,13 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
 
     /// The books.
     #[must_use]
-    pub fn ledger(&self) -> &Ledger<S> {
+    pub const fn ledger(&self) -> &Arc<Ledger<S>> {
         &self.ledger
     }
 
     /// What holds the deposits.
     #[must_use]
-    pub fn escrow(&self) -> &E {
+    pub const fn escrow(&self) -> &Arc<E> {
         &self.escrow
     }
 

@@ -5,8 +5,6 @@ mod deposit;
 mod lane;
 mod payout;
 mod revert;
-#[cfg(test)]
-mod tests;
 mod work;
 
 use std::fmt;
@@ -466,3 +464,6 @@ struct NotMined;
 #[derive(Debug, thiserror::Error)]
 #[error("the node does not show what the transaction has done")]
 struct NotShown;
+
+#[cfg(test)]
+mod tests;

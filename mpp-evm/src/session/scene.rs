@@ -14,9 +14,9 @@ use payment_evm::permit2::domain as permit2_domain;
 use payment_evm::{Authorization, LocalSigner, Settler, SettlerOptions, Token};
 
 use super::{
-    Channel, ChannelId, CheckedDeposit, CheckedVoucher, DepositProof, Desk, Hold, Ledger,
-    LedgerError, MemoryChannelStore, OnchainEscrow, Opening, Purpose, SignedVoucher, Voucher,
-    escrow_domain, top_up_nonce,
+    Channel, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, DepositProof, Desk, Escrow,
+    Hold, Ledger, LedgerError, MemoryChannelStore, OnchainEscrow, Opening, Purpose, SignedVoucher,
+    Voucher, escrow_domain, top_up_nonce,
 };
 
 pub(crate) const DEPOSIT: u128 = 1_000_000;
@@ -327,9 +327,10 @@ pub(crate) type TestDesk = Desk<OnchainEscrow, MemoryChannelStore>;
 
 impl Scene {
     pub(crate) fn desk(&self) -> TestDesk {
-        let ledger = Ledger::new(MemoryChannelStore::default());
+        let ledger = Arc::new(Ledger::new(MemoryChannelStore::default()));
         let (payee, token) = (self.net.seller.address, self.token.address);
-        Desk::new(self.escrow.clone(), ledger, payee, token).clock(Arc::clone(&self.clock))
+        Desk::new(Arc::new(self.escrow.clone()), ledger, payee, token)
+            .clock(Arc::clone(&self.clock))
     }
 
     /// Opens a channel, accepts these vouchers one after the other, and charges.
@@ -349,15 +350,20 @@ impl Scene {
         id
     }
 
-    pub(crate) async fn accept(&self, desk: &TestDesk, id: ChannelId, cumulative: u128) {
+    pub(crate) async fn accept<E: Escrow, S: ChannelStore>(
+        &self,
+        desk: &Desk<E, S>,
+        id: ChannelId,
+        cumulative: u128,
+    ) {
         let voucher = self.checked(id, cumulative);
         let step = |channel: &Channel| Ok((channel.accept(&voucher, 0)?, ()));
         desk.ledger().apply(id, step).await.unwrap();
     }
 
-    pub(crate) async fn spend(
+    pub(crate) async fn spend<E: Escrow, S: ChannelStore>(
         &self,
-        desk: &TestDesk,
+        desk: &Desk<E, S>,
         id: ChannelId,
         amount: u128,
     ) -> Result<Channel, LedgerError> {

@@ -1,6 +1,7 @@
 //! Channels settled and closed on a real chain.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -209,7 +210,7 @@ async fn a_restart_in_the_middle_of_a_close_pays_once() {
     let escrow = super::super::scene::connect(&scene.net, &scene.net.seller, &scene.clock).await;
     let ledger = desk.ledger.clone();
     let (payee, token) = (scene.net.seller.address, scene.token.address);
-    let desk = Desk::new(escrow, ledger, payee, token).clock(scene.clock.clone());
+    let desk = Desk::new(Arc::new(escrow), ledger, payee, token).clock(scene.clock.clone());
     let booked = desk.close_channel(id).await.unwrap();
     assert!(booked.channel.finalized());
     assert_eq!((scene.income(), scene.sent()), (100, 1));
@@ -288,7 +289,12 @@ async fn a_desk_leaves_the_channels_of_another_alone() {
     let desk = scene.desk();
     let id = scene.used(&desk, 1, &[300], 90).await;
     let (payee, token) = (scene.net.seller.address, Address::repeat_byte(1));
-    let other = Desk::new(scene.escrow.clone(), desk.ledger.clone(), payee, token);
+    let other = Desk::new(
+        Arc::new(scene.escrow.clone()),
+        desk.ledger.clone(),
+        payee,
+        token,
+    );
     let other = other.clock(scene.clock.clone());
     assert_eq!(
         refused(other.settle_channel(id).await),
