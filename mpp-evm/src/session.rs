@@ -11,7 +11,10 @@ mod escrow;
 mod id;
 mod ledger;
 mod memory;
+mod state;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod voucher;
 
 pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
@@ -19,5 +22,6 @@ pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
+pub use state::{ChannelState, StateError, VoucherSignature};
 pub use store::{ChannelStore, StoreFault, Swap, Version, Versioned};
 pub use voucher::{CheckedVoucher, PayeeAuthorization, SignedVoucher, Voucher, escrow_domain};
