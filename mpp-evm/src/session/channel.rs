@@ -230,8 +230,10 @@ impl Channel {
         next.deposit = self.deposit.max(chain.deposit);
         next.settled = self.settled.max(chain.settled);
         next.finalized = self.finalized || chain.finalized;
-        if !stale && (chain.close_requested_at != 0 || topped_up) {
+        if topped_up && !stale {
             next.close_requested_at = chain.close_requested_at;
+        } else if !stale {
+            next.close_requested_at = self.close_requested_at.max(chain.close_requested_at);
         }
         // Settled beyond what we know to be authorized: it was used beyond what we know, too.
         let unknown = next.settled.saturating_sub(self.accepted);

@@ -290,6 +290,8 @@ fn a_pending_close_ends_by_a_grown_deposit_only() {
     let closing = channel.observe(&chain, OPENED).unwrap();
     assert_eq!(closing.is_open(), Err(ChannelError::Closing));
     assert_eq!(closing.close_requested_at(), 77);
+    chain.close_requested_at = 76;
+    assert_eq!(closing.observe(&chain, OPENED).as_ref(), Ok(&closing));
     chain.close_requested_at = 0;
     let still = closing.observe(&chain, OPENED).unwrap();
     assert_eq!(still.is_open(), Err(ChannelError::Closing));

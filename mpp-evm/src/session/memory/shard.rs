@@ -23,6 +23,10 @@ struct Slot {
 }
 
 /// A channel as it is kept.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are at rest, and one allocation less each is what packing is for"
+)]
 pub(super) enum State {
     Free,
     Resting(Packed),
