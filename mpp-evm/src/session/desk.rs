@@ -299,14 +299,7 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
 
     /// Ends our own attempt to close, and no other.
     async fn reopen(&self, id: ChannelId, until: Timestamp) -> Result<(), DeskError> {
-        let step = |channel: &Channel| {
-            let ours = channel.closing_until() == Some(until);
-            let next = match ours {
-                true => channel.abort_close(),
-                false => channel.clone(),
-            };
-            Ok((next, ()))
-        };
+        let step = |channel: &Channel| Ok((channel.abort_close(until), ()));
         self.ledger.apply(id, step).await?;
         Ok(())
     }
