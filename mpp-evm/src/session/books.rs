@@ -221,14 +221,18 @@ pub(crate) fn answer(action: &str, channel: &Channel, transaction: Option<B256>)
 
 /// The data of the event `payment-need-voucher`: what the buyer must authorize for the next
 /// units. (mpp, 13.1)
-pub(crate) fn need_voucher(channel: &Channel, cost: u128, least_delta: u128) -> String {
-    let for_cost = channel.spent().saturating_add(cost);
-    let for_delta = channel.accepted().saturating_add(least_delta);
-    json!({
+pub(crate) fn need_voucher(
+    channel: &Channel,
+    cost: u128,
+    least_delta: u128,
+    now: Timestamp,
+) -> Result<String, ChannelError> {
+    let required = channel.required(cost, least_delta, now)?;
+    let need = json!({
         "channelId": channel.id(),
-        "requiredCumulative": for_cost.max(for_delta).to_string(),
+        "requiredCumulative": required.to_string(),
         "acceptedCumulative": channel.accepted().to_string(),
         "deposit": channel.deposit().to_string(),
-    })
-    .to_string()
+    });
+    Ok(need.to_string())
 }

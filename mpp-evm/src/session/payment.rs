@@ -189,7 +189,9 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             if asks == Asks::Nothing {
                 return Ok((accepted, None));
             }
-            match accepted.hold(hold, now) {
+            // A request that was cut off half way and is sent again finds its own hold: the replay
+            // guard sees to it that only one of them is in work.
+            match accepted.give_back(hold.id).hold(hold, now) {
                 Ok(held) => Ok((held, None)),
                 Err(short) => Ok((accepted, Some(short))),
             }
