@@ -49,7 +49,9 @@ async fn a_close_pays_the_voucher_and_gives_the_rest_back() {
         let again = scene.escrow.close(id, voucher.as_ref()).await.unwrap();
         assert_eq!((again.chain.settled, again.transaction), (300, None));
     }
-    // And pays no more.
+    // What was paid is paid, and it pays no more.
+    let paid = scene.escrow.settle(id, &scene.voucher(id, 300)).await;
+    assert_eq!(paid.unwrap().transaction, None);
     let late = scene.escrow.settle(id, &scene.voucher(id, 900)).await;
     assert_eq!(refused(late), "session/channel-finalized");
     assert_eq!((scene.income(), scene.sent()), (300, 1));
