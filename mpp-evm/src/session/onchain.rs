@@ -382,6 +382,10 @@ impl<P: Signer + 'static> Escrow for OnchainEscrow<P> {
         self.contract
     }
 
+    fn pays(&self, payee: Address) -> bool {
+        payee == self.payee() || payee == self.settler.address()
+    }
+
     fn takes(&self, kind: CredentialType) -> bool {
         matches!(
             kind,
