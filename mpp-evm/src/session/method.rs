@@ -178,6 +178,9 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
         if chain_id != self.token.chain_id {
             return Err(ConfigError::setting("escrow", "is on another chain"));
         }
+        if !self.books.escrow.pays(self.payee) {
+            return Err(ConfigError::setting("escrow", "has no key for the payee"));
+        }
         let price = self.units(route.price)?;
         if price == 0 {
             return Err(ConfigError::ZeroPrice);
