@@ -46,7 +46,7 @@ fn wire(refused: ChannelError) -> &'static str {
 /// 200000.
 fn of_the_table(buyer: &Buyer, state: &Value, change: &Value) -> Channel {
     let number = |name: &str| {
-        let text = change[name].as_str().or(state[name].as_str());
+        let text = change[name].as_str().or_else(|| state[name].as_str());
         text.unwrap().parse::<u128>().unwrap()
     };
     let mut chain = buyer.chain(number("deposit"));
