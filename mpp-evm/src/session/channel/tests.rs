@@ -264,6 +264,22 @@ fn the_payer_written_out_is_the_same_signer() {
 }
 
 #[test]
+fn a_young_request_counts_even_if_the_answer_is_older() {
+    let (buyer, channel) = funded();
+    let known = channel.observe(&buyer.chain(2000), later(0)).unwrap();
+    let mut undone = buyer.chain(1000);
+    let young = OPENED.seconds() - LEAST_GRACE + 1;
+    undone.close_requested_at = young;
+    let closing = known.observe(&undone, later(1)).unwrap();
+    assert_eq!(
+        (closing.close_requested_at(), closing.deposit()),
+        (young, 2000)
+    );
+    undone.close_requested_at = young - 1;
+    assert_eq!(known.observe(&undone, OPENED).as_ref(), Ok(&known));
+}
+
+#[test]
 fn an_older_answer_lowers_nothing_and_closes_nothing() {
     let (buyer, channel) = funded();
     let mut chain = buyer.chain(2000);
