@@ -534,6 +534,8 @@ fn closing_takes_the_lowest_voucher_that_covers_what_is_owed() {
     assert_eq!(close(&at), Closing::Claim(buyer.voucher(500)));
     let beyond = at.charge(0, 1, 1, OPENED).unwrap();
     assert_eq!(close(&beyond), Closing::Claim(buyer.voucher(900)));
+    // What will never do again is not kept.
+    assert_eq!((at.cover, beyond.cover), (Some(buyer.voucher(500)), None));
     // What is held counts until it runs out or is given back.
     let held = at.hold(hold(1, 1), OPENED).unwrap();
     assert_eq!(close(&held), Closing::Claim(buyer.voucher(900)));
@@ -548,6 +550,16 @@ fn closing_takes_the_lowest_voucher_that_covers_what_is_owed() {
     // The highest before the last, when the lowest does not cover.
     let next = buyer.accept(&buyer.accept(&beyond, 901), 902);
     assert_eq!(close(&next), Closing::Claim(buyer.voucher(900)));
+}
+
+#[test]
+fn a_cover_that_is_short_of_what_is_held_makes_room_for_one_that_is_not() {
+    let (buyer, channel) = funded();
+    let raised = buyer.accept(&channel, 900);
+    let held = raised.hold(hold(1, 501), OPENED).unwrap();
+    let next = buyer.accept(&held, 1000);
+    let (_, how) = next.begin_close(None, later(1), OPENED).unwrap();
+    assert_eq!(how, Closing::Claim(buyer.voucher(900)));
 }
 
 #[test]

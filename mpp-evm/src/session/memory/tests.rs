@@ -80,6 +80,34 @@ async fn slots_of_forgotten_channels_are_used_again() {
     assert!(store.shards.iter().all(|shard| lock(shard).slots() <= 7));
 }
 
+/// Also when another channel has taken its place meanwhile.
+#[tokio::test]
+async fn a_version_does_not_come_back_in_another_slot() {
+    let store = MemoryChannelStore::new(10);
+    let buyer = Buyer::new(1);
+    let channel = buyer.channel(5);
+    let id = channel.id();
+    let mut beside = channel.clone();
+    let mut word = id.word();
+    word[31] ^= 1;
+    beside.id = ChannelId::new(word);
+    assert_eq!(
+        store.swap(id, None, Some(&channel)).await.unwrap(),
+        Swap::Done
+    );
+    let read = store.load(id).await.unwrap().unwrap().version;
+    assert_eq!(store.swap(id, Some(read), None).await.unwrap(), Swap::Done);
+    let taken = store.swap(beside.id, None, Some(&beside)).await;
+    assert_eq!(taken.unwrap(), Swap::Done);
+    let again = buyer.channel(6);
+    assert_eq!(
+        store.swap(id, None, Some(&again)).await.unwrap(),
+        Swap::Done
+    );
+    let late = store.swap(id, Some(read), Some(&channel)).await;
+    assert_eq!(late.unwrap(), Swap::Conflict);
+}
+
 /// Prints what a channel takes:
 /// `cargo test --release -p tollgate-mpp-evm --features testing a_million -- --ignored --nocapture`.
 #[tokio::test]
