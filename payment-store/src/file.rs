@@ -118,6 +118,9 @@ impl fmt::Debug for FileChannelStore {
 
 fn read(id: ChannelId, record: &[u8]) -> Result<Versioned, StoreFault> {
     let corrupt = |error| StoreFault::Corrupt(error);
+    if record.len() > directory::LONGEST {
+        return Err(corrupt("the file is longer than any record".into()));
+    }
     let state = ChannelState::from_json(record).map_err(|error| corrupt(error.into()))?;
     let channel = state.channel().map_err(|error| corrupt(error.into()))?;
     if channel.id() != id {

@@ -26,7 +26,7 @@ const MOST: usize = 1_000_000;
 const LOCKS: u8 = 64;
 
 /// The largest record: one with all its holds takes less than a tenth of it.
-const LONGEST: u64 = 64 * 1024;
+pub(super) const LONGEST: usize = 64 * 1024;
 
 impl Directory {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
@@ -107,7 +107,7 @@ impl Directory {
             Err(error) => return Err(error),
         };
         let mut record = Vec::new();
-        file.take(LONGEST + 1).read_to_end(&mut record)?;
+        file.take(LONGEST as u64 + 1).read_to_end(&mut record)?;
         Ok(Some(record))
     }
 
