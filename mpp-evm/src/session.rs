@@ -22,8 +22,11 @@ mod onchain;
 mod payload;
 mod payment;
 mod permit;
+mod state;
 mod store;
 mod tab;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod voucher;
 
 pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
@@ -35,5 +38,6 @@ pub use method::Session;
 #[cfg(feature = "onchain")]
 pub use onchain::{EscrowError, OnchainEscrow};
 pub use permit::DepositPermit;
+pub use state::{ChannelState, StateError, VoucherSignature};
 pub use store::{ChannelStore, StoreFault, Swap, Version, Versioned};
 pub use voucher::{CheckedVoucher, PayeeAuthorization, SignedVoucher, Voucher, escrow_domain};

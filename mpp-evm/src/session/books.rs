@@ -175,7 +175,7 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
             // It may be closed: it stays so for us until that is known.
             Err(Denied::Unknown(pending)) => Err(Denied::Unknown(pending)),
             Err(denied) => {
-                self.apply(id, |channel| Ok((channel.abort_close(), ())))
+                self.apply(id, |channel| Ok((channel.abort_close(until), ())))
                     .await?;
                 Err(denied)
             }
