@@ -58,9 +58,11 @@ impl Kitchen {
         self.last.lock().unwrap().clone()
     }
 
-    /// Waits for a run to begin.
-    pub async fn started(&self) {
-        self.started.notified().await;
+    /// Waits until so many runs have begun.
+    pub async fn started(&self, runs: usize) {
+        while self.runs() < runs {
+            self.started.notified().await;
+        }
     }
 }
 

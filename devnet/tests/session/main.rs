@@ -4,7 +4,10 @@
 
 mod answer;
 mod basics;
+mod closing;
 mod decisions;
+mod deposits;
+mod keys;
 mod kitchen;
 mod purse;
 mod shop;
@@ -15,3 +18,4 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod vouchers;
+mod work;

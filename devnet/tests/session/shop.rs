@@ -10,8 +10,7 @@ use mpp_core::Mpp;
 use mpp_evm::session::{Channel, ChannelId, Ledger, OnchainEscrow};
 use mpp_evm::{Charge, CredentialType, OnchainCharge, Session};
 use payment_core::{
-    Clock as _, Gate, Limits, ManualClock, MemoryReplayGuard, Money, Route, Secret, Tariff,
-    Timestamp, Timing, usd,
+    Clock as _, Gate, Limits, ManualClock, Money, Route, Secret, Tariff, Timestamp, Timing, usd,
 };
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
@@ -23,7 +22,7 @@ use x402_evm::{ExactEvm, OnchainFacilitator};
 use crate::answer::{Answer, Streaming};
 use crate::kitchen::{Kitchen, cook};
 use crate::stage::Stage;
-use crate::store::Store;
+use crate::store::{Guard, Store};
 
 pub const ORIGIN: &str = "https://api.example.com";
 pub const REALM: &str = "api.example.com";
@@ -75,7 +74,7 @@ pub struct Shop {
     pub clock: Arc<ManualClock>,
     pub stage: Stage,
     pub kitchen: Arc<Kitchen>,
-    pub guard: Arc<MemoryReplayGuard>,
+    pub guard: Arc<Guard>,
     pub store: Arc<Store>,
     pub ledger: Arc<Ledger<Arc<Store>>>,
     pub escrow: OnchainEscrow,
@@ -135,7 +134,7 @@ impl Shop {
         let protocols = PaymentRouter::new()
             .add(MPP_PRIORITY, mpp)
             .add(X402_PRIORITY, x402);
-        let guard = Arc::new(MemoryReplayGuard::with_capacity(1000));
+        let guard = Arc::new(Guard::new());
         let gate = Gate::builder(protocols)
             .origin(ORIGIN)
             .guard(Arc::clone(&guard))
@@ -235,7 +234,7 @@ pub fn token(net: &Devnet) -> Token {
     Token::known(net.chain.chain_id(), net.token.address).unwrap()
 }
 
-fn routes(gate: &Gate<Arc<MemoryReplayGuard>>, cheap: Money) -> Router<Arc<Kitchen>> {
+fn routes(gate: &Gate<Arc<Guard>>, cheap: Money) -> Router<Arc<Kitchen>> {
     let cent = || Route::priced(usd!("0.01"));
     let layer = |route: Route| -> PaymentLayer<_> { gate.priced(route).unwrap() };
     let sold = |path: &str, route: Route| {

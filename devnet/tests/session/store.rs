@@ -1,7 +1,12 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mpp_evm::session::{
     Channel, ChannelId, ChannelStore, MemoryChannelStore, StoreFault, Swap, Version, Versioned,
+};
+use payment_core::{
+    MemoryReplayGuard, ReplayGuard, ReplayKey, Reservation, Reserve, Stage, Standing,
+    StoreFault as ReplayFault, Ticket, Timestamp,
 };
 
 /// When the store fails.
@@ -97,5 +102,51 @@ impl ChannelStore for Store {
         most: usize,
     ) -> Result<Vec<ChannelId>, StoreFault> {
         self.memory.list(after, most).await
+    }
+}
+
+/// A replay guard in memory that forgets, once it is told to, to note that an answer has left.
+#[derive(Debug)]
+pub struct Guard {
+    memory: MemoryReplayGuard,
+    lose: AtomicBool,
+}
+
+impl Guard {
+    pub fn new() -> Self {
+        Self {
+            memory: MemoryReplayGuard::with_capacity(1000),
+            lose: AtomicBool::new(false),
+        }
+    }
+
+    /// The next paid answer does not leave.
+    pub fn lose_next_answer(&self) {
+        self.lose.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.memory.is_empty()
+    }
+}
+
+impl ReplayGuard for Guard {
+    async fn look(&self, keys: &[ReplayKey], now: Timestamp) -> Result<Standing, ReplayFault> {
+        self.memory.look(keys, now).await
+    }
+
+    async fn reserve(&self, wish: Reservation<'_>) -> Result<Reserve, ReplayFault> {
+        self.memory.reserve(wish).await
+    }
+
+    async fn advance(&self, ticket: &Ticket, stage: Stage) -> Result<(), ReplayFault> {
+        if matches!(stage, Stage::Spent) && self.lose.swap(false, Ordering::SeqCst) {
+            return Err(ReplayFault::Unavailable("the guard is told to fail".into()));
+        }
+        self.memory.advance(ticket, stage).await
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<(), ReplayFault> {
+        self.memory.release(ticket).await
     }
 }
