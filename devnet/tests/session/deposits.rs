@@ -650,6 +650,28 @@ async fn t64_a_voucher_that_brings_its_deposit_is_served_at_once() {
     shop.books(3, 0, 6 * CENT);
 }
 
+/// Both signatures are looked at before gas is spent on one.
+#[tokio::test]
+async fn t60_a_deposit_is_not_brought_for_a_voucher_that_is_none() {
+    let shop = Shop::open().await;
+    let opening = shop.opening(1, 5 * CENT);
+    let id = shop.stage.id(&opening);
+    let strangers = shop.voucher_by(&shop.stage.stranger, id, CENT);
+    let voucher = with(&strangers, "deposit", shop.open_member(&opening));
+    refused(&shop, &voucher, 402, "session/signer-mismatch").await;
+    let open = shop.open_payload(&opening, CENT);
+    let open = with(&open, "voucherSignature", strangers["signature"].clone());
+    refused(&shop, &open, 402, "session/signer-mismatch").await;
+    let id = shop.channel_of(1, 5 * CENT, CENT).await;
+    let mut top_up = shop.top_up(id, CENT, 1);
+    for member in ["channelId", "additionalDeposit"] {
+        top_up.as_object_mut().unwrap().remove(member);
+    }
+    let voucher = with(&strangers, "deposit", top_up);
+    refused(&shop, &voucher, 402, "session/signer-mismatch").await;
+    shop.books(0, 0, 5 * CENT);
+}
+
 #[tokio::test]
 async fn t61_a_first_voucher_below_the_least_step_is_refused_before_anything_is_sent() {
     let plan = Plan {

@@ -15,7 +15,7 @@ use super::payload::Signed;
 use super::tab::ChannelTab;
 use super::{
     Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, Escrow, Hold,
-    LedgerError, Opening, SignedVoucher, StoreFault, Voucher,
+    LedgerError, Opening, Purpose as DepositPurpose, SignedVoucher, StoreFault, Voucher,
 };
 
 /// What a credential of a session asks us to do.
@@ -170,6 +170,21 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         let checked = channel.check(voucher, &self.due.domain);
         let checked = checked.map_err(|error| objection::signature(&error))?;
         Ok((channel, checked))
+    }
+
+    /// Checks who signed a voucher that comes with a deposit, before gas is spent on that.
+    async fn is_signed(&self, signed: &Signed, deposit: &CheckedDeposit) -> Result<(), Denied> {
+        let DepositPurpose::Open(opening) = deposit.purpose() else {
+            return self.signed(signed).await.map(|_| ());
+        };
+        let voucher = Voucher {
+            channel: signed.channel,
+            cumulative: signed.cumulative,
+        };
+        let (domain, signer) = (&self.due.domain, opening.signer());
+        CheckedVoucher::recover(voucher, signed.signature, domain, signer)
+            .map(|_| ())
+            .map_err(|error| objection::signature(&error).into())
     }
 
     /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
@@ -363,6 +378,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 return Ok(());
             };
             if let Some(deposit) = first {
+                self.is_signed(&voucher, &deposit).await?;
                 // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
                 self.books.deposit(&deposit, &self.due).await?;
             }
