@@ -7,14 +7,17 @@ mod basics;
 mod closing;
 mod decisions;
 mod deposits;
+mod garbage;
 mod keys;
 mod kitchen;
+mod life;
 mod purse;
 mod shop;
 #[allow(dead_code)]
 #[path = "../escrow/stage.rs"]
 mod stage;
 mod store;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod vouchers;
