@@ -10,9 +10,12 @@ mod bell;
 mod books;
 mod channel;
 mod deposit;
+mod desk;
 mod due;
 mod escrow;
 mod id;
+#[cfg(feature = "keeper")]
+mod keeper;
 mod ledger;
 mod memory;
 mod method;
@@ -22,6 +25,8 @@ mod onchain;
 mod payload;
 mod payment;
 mod permit;
+#[cfg(all(test, feature = "onchain"))]
+mod scene;
 mod state;
 mod store;
 mod tab;
@@ -30,8 +35,11 @@ pub mod testing;
 mod voucher;
 
 pub use channel::{ChainState, Channel, ChannelError, Closing, Hold, Venue};
+pub use desk::{Booked, Desk, DeskError};
 pub use escrow::{CheckedDeposit, DepositProof, Escrow, Moved, Purpose};
 pub use id::{ChannelId, Opening, top_up_nonce};
+#[cfg(feature = "keeper")]
+pub use keeper::{Keeper, Tally};
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MemoryChannelStore;
 pub use method::Session;

@@ -45,6 +45,7 @@ mod receipt;
 mod reply;
 mod rules;
 mod selector;
+mod session;
 mod shelf;
 mod sign;
 mod transport;
@@ -68,5 +69,10 @@ pub use reply::Reply;
 pub use rules::{Skip, Skipped};
 pub use selector::{
     Selector, cheapest, max_amount, prefer_network, prefer_protocol, prefer_scheme,
+};
+pub use session::{
+    Action, ChannelFile, ChannelFileError, Closed, Difference, Dispute, Session, SessionBudget,
+    SessionBuilder, SessionCall, SessionError, SessionReply, Standing, StreamFault, Unanswered,
+    Unit, UnitStream, Usage,
 };
 pub use transport::ClientError;

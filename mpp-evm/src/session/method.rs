@@ -17,8 +17,8 @@ use super::objection::Objection;
 use super::payload::{Deposit, First, Open, Payload, TopUp, VoucherPayload};
 use super::payment::{Action, SessionPayment};
 use super::{
-    ChannelId, ChannelStore, Escrow, Ledger, MemoryChannelStore, Opening, SignedVoucher, Venue,
-    escrow_domain,
+    ChannelId, ChannelStore, Desk, Escrow, Ledger, MemoryChannelStore, Opening, SignedVoucher,
+    Venue, escrow_domain,
 };
 use crate::CredentialType;
 
@@ -135,6 +135,12 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
     /// The channels, as the routes see them.
     pub fn ledger(&self) -> &Arc<Ledger<S>> {
         &self.books.ledger
+    }
+
+    /// Where the seller settles and closes channels of these sessions; what a keeper works at.
+    #[must_use]
+    pub fn desk(&self) -> Desk<E, S> {
+        self.books.desk(self.payee, self.token.address)
     }
 
     /// The types that were asked for, or all that there can be.

@@ -232,7 +232,7 @@ impl<P> OnchainEscrow<P> {
             .map_err(|_| CallFault::Reverted(answer))?;
         Ok(Some(found)
             .filter(|found| !found.payer.is_zero())
-            .map(state))
+            .map(|found| state(&found)))
     }
 
     /// What the contract holds, once the effect shows; `None` when it does not in time.
@@ -424,7 +424,7 @@ impl<P> fmt::Debug for OnchainEscrow<P> {
     }
 }
 
-const fn state(found: IEscrow::State) -> ChainState {
+const fn state(found: &IEscrow::State) -> ChainState {
     ChainState {
         payer: found.payer,
         payee: found.payee,
@@ -464,3 +464,6 @@ struct NotMined;
 #[derive(Debug, thiserror::Error)]
 #[error("the node does not show what the transaction has done")]
 struct NotShown;
+
+#[cfg(test)]
+mod tests;

@@ -207,7 +207,9 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             if asks == Asks::Nothing {
                 return Ok((accepted, None));
             }
-            match accepted.hold(hold, now) {
+            // A request that was cut off half way and is sent again finds its own hold: the replay
+            // guard sees to it that only one of them is in work.
+            match accepted.give_back(hold.id).hold(hold, now) {
                 Ok(held) => Ok((held, None)),
                 Err(short) => Ok((accepted, Some(short))),
             }
@@ -256,7 +258,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             }
             Stage::Checked(Checked::Close(signed)) => {
                 let (_, voucher) = self.signed(&signed).await?;
-                let (channel, hash) = self.books.close(signed.channel, Some(&voucher)).await?;
+                let (channel, hash) = self.books.close(voucher, &self.due).await?;
                 Ok(managed("close", &channel, hash))
             }
             Stage::Checked(Checked::Voucher(..)) | Stage::Bound(_) | Stage::Taken => {

@@ -308,7 +308,7 @@ impl Connection {
         }
     }
 
-    async fn to_the_end(mut self) -> String {
+    async fn rest(mut self) -> String {
         let mut rest = Vec::new();
         // Broken off or closed, whatever it is.
         let _ = self.stream.read_to_end(&mut rest).await;
@@ -415,7 +415,7 @@ async fn a_stream_that_breaks_off_is_not_taken_for_whole() {
     let buyer = street.buy().await;
     street.says("one");
     street.tell.send(Err("upstream is gone")).unwrap();
-    let all = buyer.to_the_end().await;
+    let all = buyer.rest().await;
     // The receipt arrives, the end of the body does not.
     assert!(all.contains("{\"spent\":\"1\"}\n\n"), "{all}");
     assert!(!all.contains("\r\n0\r\n"), "{all}");
