@@ -114,7 +114,7 @@ const MPP_CORE: &[(&str, Fate)] = &[
         "evm",
         Run("payment-evm, mpp-evm: charge, and ids, vouchers and authorizations of sessions"),
     ),
-    ("session_decisions", Run("mpp-evm")),
+    ("session_decisions", Run("mpp-evm; devnet, on axum")),
 ];
 
 const EIP712_OKX: &[(&str, Fate)] = &[

@@ -3,8 +3,8 @@ use std::sync::{Arc, OnceLock};
 use alloy_primitives::B256;
 use mpp_core::{Asks, ChallengeUse, MPP, MethodPayment, Presented, Settled, refuse};
 use payment_core::{
-    Account, BoxFuture, Denied, Fault, Meter, Paid, Problem, Purpose, Refusal, ReplayKey, Soon,
-    Timestamp, Units,
+    Account, BoxFuture, Denied, Fault, Meter, Paid, Pending, Problem, Purpose, Refusal, ReplayKey,
+    Reply, Soon, Timestamp, Units,
 };
 
 use super::books::{self, Books};
@@ -15,7 +15,7 @@ use super::payload::Signed;
 use super::tab::ChannelTab;
 use super::{
     Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, Escrow, Hold,
-    Opening, SignedVoucher, Voucher,
+    LedgerError, Opening, Purpose as DepositPurpose, SignedVoucher, StoreFault, Voucher,
 };
 
 /// What a credential of a session asks us to do.
@@ -52,6 +52,8 @@ pub(crate) struct SessionPayment<E, S> {
     stream: Arc<OnceLock<u64>>,
     hold: u64,
     payer: Option<Account>,
+    /// Charged by what an answer used that was lost: there is nothing more to be had for it.
+    lost: bool,
 }
 
 enum Stage {
@@ -117,6 +119,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             stream,
             hold: u64::from_be_bytes(hold),
             payer: None,
+            lost: false,
         })
     }
 
@@ -167,6 +170,21 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         let checked = channel.check(voucher, &self.due.domain);
         let checked = checked.map_err(|error| objection::signature(&error))?;
         Ok((channel, checked))
+    }
+
+    /// Checks who signed a voucher that comes with a deposit, before gas is spent on that.
+    async fn is_signed(&self, signed: &Signed, deposit: &CheckedDeposit) -> Result<(), Denied> {
+        let DepositPurpose::Open(opening) = deposit.purpose() else {
+            return self.signed(signed).await.map(|_| ());
+        };
+        let voucher = Voucher {
+            channel: signed.channel,
+            cumulative: signed.cumulative,
+        };
+        let (domain, signer) = (&self.due.domain, opening.signer());
+        CheckedVoucher::recover(voucher, signed.signature, domain, signer)
+            .map(|_| ())
+            .map_err(|error| objection::signature(&error).into())
     }
 
     /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
@@ -270,7 +288,12 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         }
         let (amount, units) = self.used(held);
         let commit = |channel: &Channel| Ok((channel.commit(hold, amount, units, now)?, ()));
-        let (channel, ()) = self.books.apply(id, commit).await?;
+        let (channel, ()) = match self.books.step(id, commit).await {
+            Ok(committed) => committed,
+            // It may have been taken. The same request, sent again, finds out. (T71)
+            Err(LedgerError::Store(fault)) if !self.keys.is_empty() => return Err(unknown(fault)),
+            Err(error) => return Err(objection::not_taken(error)),
+        };
         Ok(books::receipt(&channel, None))
     }
 
@@ -321,6 +344,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             }
             _ => false,
         };
+        let content = content && !self.lost;
         match &self.meter {
             Some(meter) if content => Purpose::Metered(meter.clone()),
             None if content => Purpose::Content,
@@ -356,6 +380,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 return Ok(());
             };
             if let Some(deposit) = first {
+                self.is_signed(&voucher, &deposit).await?;
                 // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
                 self.books.deposit(&deposit, &self.due).await?;
             }
@@ -371,6 +396,11 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 return Ok(());
             };
             let (channel, _) = self.signed(voucher).await?;
+            // Paid by what the lost answer used, which says nothing of what another would use:
+            // the key binds neither headers nor body.
+            if self.meter.is_some() {
+                return Err(self.spent().into());
+            }
             self.payer = Some(channel.payer().into());
             Ok(())
         })
@@ -410,12 +440,22 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             self.payer = Some(channel.payer().into());
             // The hold bears the number of the request: where it is gone, it was taken.
             let held = channel.holds().iter().find(|held| held.id == hold);
-            match held.map(|held| held.amount) {
-                Some(amount) => {
+            match (held.map(|held| held.amount), &self.meter) {
+                // What was used is not known any more: nothing is taken, and it may be used anew.
+                (Some(amount), Some(_)) => {
+                    self.stage = Stage::Checked(Checked::Held(id, amount));
+                    Err(Refusal::new(MPP, REQUEST_NOT_SERVED).into())
+                }
+                (Some(amount), None) => {
                     self.stage = Stage::Checked(Checked::Held(id, amount));
                     self.commit(id, amount).await
                 }
-                None => Ok(books::receipt(&channel, None)),
+                (None, Some(_)) => {
+                    self.lost = true;
+                    let served = Reply::problem(&REQUEST_SERVED);
+                    Ok(books::receipt(&channel, None).answering(served))
+                }
+                (None, None) => Ok(books::receipt(&channel, None)),
             }
         })
     }
@@ -441,6 +481,15 @@ fn managed(action: &str, channel: &Channel, transaction: Option<B256>) -> Settle
     books::receipt(channel, transaction).answering(books::answer(action, channel, transaction))
 }
 
+fn unknown(fault: StoreFault) -> Denied {
+    Denied::Unknown(Pending {
+        evidence: bytes::Bytes::new(),
+        headers: Vec::new(),
+        code: "settlement_pending",
+        cause: Box::new(fault),
+    })
+}
+
 /// How long a request that bears an `Idempotency-Key` is remembered.
 const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -450,4 +499,12 @@ const REQUEST_SERVED: Problem = Problem::new(
     http::StatusCode::CONFLICT,
     "request_served",
     "a request with this Idempotency-Key was served already; nothing was charged again",
+);
+
+const REQUEST_NOT_SERVED: Problem = Problem::new(
+    "urn:tollgate:problem:request-not-served",
+    "Request Not Served",
+    http::StatusCode::CONFLICT,
+    "request_not_served",
+    "the request with this Idempotency-Key was neither served nor charged; send it again",
 );
