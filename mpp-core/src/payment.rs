@@ -213,14 +213,9 @@ fn stamped<'a>(
     now: Timestamp,
 ) -> Soon<'a, Result<Stamp, Denied>> {
     let stamp = move |settled: Settled| {
-        let answer = settled.answer.clone();
-        let receipt = Receipt::of(settled, method, id, now);
-        let stamp = Stamp::new(
-            receipt.reference.as_str(),
-            &PAYMENT_RECEIPT,
-            receipt.format(),
-        );
-        match answer {
+        let value = Receipt::value_of(&settled, method, id, now);
+        let stamp = Stamp::new(settled.reference, &PAYMENT_RECEIPT, value);
+        match settled.answer {
             Some(reply) => stamp.answering(reply),
             None => stamp,
         }
