@@ -15,13 +15,14 @@ use crate::payload::{Object, Text};
 
 /// A payload whose members fit one action. Nothing in it has been compared with anything.
 pub(crate) enum Payload {
-    Open(Open),
-    TopUp(TopUp),
+    Open(Box<Open>),
+    TopUp(Box<TopUp>),
     Voucher(VoucherPayload),
     Close(Signed),
 }
 
 /// An amount on a channel, and the signature that promises it.
+#[derive(Clone, Copy)]
 pub(crate) struct Signed {
     pub(crate) channel: ChannelId,
     pub(crate) cumulative: u128,
@@ -45,7 +46,7 @@ pub(crate) struct TopUp {
 pub(crate) struct VoucherPayload {
     pub(crate) voucher: Signed,
     /// A deposit to make before the voucher is looked at.
-    pub(crate) first: Option<First>,
+    pub(crate) first: Option<Box<First>>,
 }
 
 pub(crate) enum First {
@@ -149,8 +150,8 @@ impl Payload {
         let members: Members<'_> = serde_json::from_str(json).map_err(|_| Objection::Shape)?;
         let channel = members.channel_id.ok_or(Objection::Shape)?;
         match &*members.action {
-            "open" => members.open(channel).map(Self::Open),
-            "topUp" => members.top_up(channel).map(Self::TopUp),
+            "open" => members.open(channel).map(Box::new).map(Self::Open),
+            "topUp" => members.top_up(channel).map(Box::new).map(Self::TopUp),
             "voucher" => members.voucher(channel).map(Self::Voucher),
             "close" => members.close(channel).map(Self::Close),
             _ => Err(Objection::Action),
@@ -196,7 +197,7 @@ impl Members<'_> {
     fn voucher(&self, channel: ChannelId) -> Result<VoucherPayload, Objection> {
         self.bare()?;
         let first = match self.deposit {
-            Some(json) => Some(First::read(json)?),
+            Some(json) => Some(Box::new(First::read(json)?)),
             None => None,
         };
         let voucher = self.signed(channel)?;
