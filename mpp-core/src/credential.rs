@@ -149,8 +149,11 @@ pub(crate) fn scan<'v>(
     found: &mut Option<&'v [u8]>,
 ) -> Result<(), CredentialError> {
     let mut rest = value;
+    // Credentials are long, and most have neither commas nor quotes.
+    let alone = is_one_element(value);
     while !rest.is_empty() {
-        let (element, after) = rest.split_at(element_end(rest));
+        let end = if alone { rest.len() } else { element_end(rest) };
+        let (element, after) = rest.split_at(end);
         rest = after.get(1..).unwrap_or_default();
         let element = element.trim_ascii();
         let Some((scheme, token)) = element.split_at_checked(SCHEME.len()) else {
@@ -172,20 +175,15 @@ pub(crate) fn scan<'v>(
 
 const SCHEME: &[u8] = b"payment";
 
-/// Bytes that are looked at at once.
-const BLOCK: usize = 64;
+/// Whether no element ends before the text does. Without a way out before the end, many bytes are
+/// looked at at once.
+fn is_one_element(text: &[u8]) -> bool {
+    let special = |b: u8| (b == b',') | (b == b'"');
+    !text.iter().fold(false, |any, b| any | special(*b))
+}
 
 /// Where the list element ends: at a comma outside quotes.
 fn element_end(text: &[u8]) -> usize {
-    // Credentials are long, and most have neither: whole blocks are looked at at once.
-    let special = |b: &u8| (*b == b',') | (*b == b'"');
-    let plain = |block: &&[u8; BLOCK]| !block.iter().fold(false, |any, b| any | special(b));
-    let (blocks, _) = text.as_chunks();
-    let plain = BLOCK * blocks.iter().take_while(plain).count();
-    let Some(special) = text[plain..].iter().position(special) else {
-        return text.len();
-    };
-    let special = plain + special;
     let mut quoted = false;
     let mut escaped = false;
     let ends = |byte: &u8| {
@@ -198,8 +196,7 @@ fn element_end(text: &[u8]) -> usize {
         }
         false
     };
-    let end = text[special..].iter().position(ends);
-    end.map_or(text.len(), |end| special + end)
+    text.iter().position(ends).unwrap_or(text.len())
 }
 
 #[derive(Deserialize)]
