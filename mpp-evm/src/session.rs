@@ -12,6 +12,8 @@ mod channel;
 mod deposit;
 mod due;
 mod escrow;
+#[cfg(test)]
+mod fixture;
 mod id;
 mod ledger;
 mod memory;

@@ -415,3 +415,6 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

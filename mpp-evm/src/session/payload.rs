@@ -167,7 +167,9 @@ impl Members<'_> {
             Deposit::Hash(_) => &self.signature,
             _ => &self.voucher_signature,
         };
-        let alone = self.additional_deposit.is_none() && self.top_up_salt.is_none();
+        let alone = self.additional_deposit.is_none()
+            && self.top_up_salt.is_none()
+            && self.deposit.is_none();
         alone.then_some(()).ok_or(Objection::Shape)?;
         Ok(Open {
             voucher: Signed {
@@ -184,7 +186,8 @@ impl Members<'_> {
     fn top_up(&self, channel: ChannelId) -> Result<TopUp, Objection> {
         let alone = self.cumulative_amount.is_none()
             && self.voucher_signature.is_none()
-            && self.authorized_signer.is_none();
+            && self.authorized_signer.is_none()
+            && self.deposit.is_none();
         alone.then_some(()).ok_or(Objection::Shape)?;
         Ok(TopUp {
             channel,
@@ -206,6 +209,10 @@ impl Members<'_> {
 
     fn close(&self, channel: ChannelId) -> Result<Signed, Objection> {
         self.bare()?;
+        self.deposit
+            .is_none()
+            .then_some(())
+            .ok_or(Objection::Shape)?;
         self.signed(channel)
     }
 
@@ -311,3 +318,6 @@ fn read_signature(text: &Option<Text<'_>>) -> Result<EvmSignature, Objection> {
     let text = text.as_ref().ok_or(Objection::NoSignature)?;
     EvmSignature::from_hex(&text.0).map_err(|_| Objection::SignatureForm)
 }
+
+#[cfg(test)]
+mod tests;

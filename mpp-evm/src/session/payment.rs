@@ -468,3 +468,6 @@ const REQUEST_SERVED: Problem = Problem::new(
     "request_served",
     "a request with this Idempotency-Key was served already; nothing was charged again",
 );
+
+#[cfg(test)]
+mod tests;
