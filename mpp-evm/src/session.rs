@@ -15,6 +15,8 @@ mod deposit;
 mod desk;
 mod due;
 mod escrow;
+#[cfg(test)]
+mod fixture;
 mod id;
 #[cfg(feature = "keeper")]
 mod keeper;
