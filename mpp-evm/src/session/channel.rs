@@ -448,7 +448,12 @@ impl Channel {
         next.closing_until = Some(until);
         // The payer's own word goes first, for it may leave us more than is owed.
         let last = voucher.map(CheckedVoucher::signed);
-        let claim = next.covering([last, next.cover]).or(next.voucher);
+        let claim = match last.filter(|voucher| voucher.cumulative >= next.owed()) {
+            Some(voucher) => Some(voucher),
+            // Authorized is not earned: what nobody used goes back to the payer.
+            None if next.owed() <= next.settled => None,
+            None => next.covering([next.cover, next.voucher]).or(next.voucher),
+        };
         let closing = match claim.filter(|voucher| voucher.cumulative > next.settled) {
             Some(voucher) => Closing::Claim(voucher),
             None => Closing::Waive,

@@ -70,6 +70,10 @@ impl Escrow for NeverAsked {
         ESCROW
     }
 
+    fn pays(&self, _: Address) -> bool {
+        true
+    }
+
     fn takes(&self, kind: CredentialType) -> bool {
         self.takes.contains(&kind)
     }
