@@ -9,8 +9,12 @@ mod decisions;
 mod deposits;
 mod garbage;
 mod keys;
+mod killing;
 mod kitchen;
 mod life;
+#[allow(dead_code)]
+#[path = "../../../payment-store/tests/file/support.rs"]
+mod process;
 mod purse;
 mod shop;
 #[allow(dead_code)]

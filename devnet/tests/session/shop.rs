@@ -26,7 +26,7 @@ use crate::store::{Guard, Store};
 
 pub const ORIGIN: &str = "https://api.example.com";
 pub const REALM: &str = "api.example.com";
-const KEY: &str = "an hmac key of at least thirty-two bytes";
+pub const KEY: &str = "an hmac key of at least thirty-two bytes";
 /// The price of most routes, in base units.
 pub const CENT: u128 = 10_000;
 /// The price of one unit of the metered routes, in base units.
