@@ -7,6 +7,7 @@ mod basics;
 mod closing;
 mod decisions;
 mod deposits;
+mod exchange;
 mod garbage;
 mod keys;
 mod killing;
