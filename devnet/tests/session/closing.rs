@@ -7,7 +7,7 @@ use std::time::Duration;
 use alloy_primitives::B256;
 use devnet::Fault;
 use devnet::IPaymentChannelEscrow::{requestCloseCall, withdrawCall};
-use mpp_evm::session::{ChannelId, Escrow as _};
+use mpp_evm::session::{ChannelId, Escrow as _, Keeper};
 use tokio::sync::Notify;
 
 use crate::answer::units;
@@ -333,4 +333,51 @@ async fn t68_a_client_that_hangs_up_on_its_close_has_closed() {
         settle_down().await;
     }
     shop.books(2, 2 * CENT, 0);
+}
+
+#[tokio::test]
+async fn t67_a_pending_close_is_settled_well_inside_the_grace_period() {
+    let (shop, id) = shop_and_channel().await;
+    request_close(&shop, id);
+    shop.advance(GRACE / 2);
+    let keeper = Keeper::new(shop.desk.clone());
+    keeper.tick().await;
+    shop.pay("/cheap", &shop.voucher(id, 4 * CENT))
+        .await
+        .refused(410, FINALIZED);
+    let [_, seller, _] = shop.stage.purses();
+    assert!(seller >= 2 * CENT, "what was spent is paid");
+    shop.advance(GRACE);
+    if !shop.stage.channel(id).finalized {
+        shop.stage
+            .run(&shop.stage.payer, &withdrawCall { channelId: id });
+    }
+    shop.pay("/cheap", &shop.voucher(id, 4 * CENT))
+        .await
+        .refused(410, FINALIZED);
+    shop.books(2, seller, 0);
+    let channel = shop.channel(id).await;
+    assert!(channel.finalized() && channel.settled() >= channel.spent());
+}
+
+/// The payer withdraws while a request is in work: nobody is left to pay for it.
+#[tokio::test]
+async fn t67_what_was_withdrawn_meanwhile_does_not_pay_for_an_answer() {
+    let (shop, id) = shop_and_channel().await;
+    let go_on = Arc::new(Notify::new());
+    shop.kitchen.mood(Mood::Wait(Arc::clone(&go_on)));
+    let header = shop.header("/cheap", &shop.voucher(id, 4 * CENT)).await;
+    let slow = tokio::spawn(shop.send_owned("/cheap", &[header]));
+    shop.kitchen.started(3).await;
+    request_close(&shop, id);
+    shop.advance(GRACE);
+    shop.stage
+        .run(&shop.stage.payer, &withdrawCall { channelId: id });
+    shop.pay("/cheap", &shop.voucher(id, 4 * CENT))
+        .await
+        .refused(410, FINALIZED);
+    go_on.notify_one();
+    slow.await.unwrap().refused(410, FINALIZED);
+    assert_eq!(shop.channel(id).await.spent(), 2 * CENT);
+    shop.books(3, 0, 0);
 }

@@ -7,10 +7,15 @@ mod basics;
 mod closing;
 mod decisions;
 mod deposits;
+mod exchange;
 mod garbage;
 mod keys;
+mod killing;
 mod kitchen;
 mod life;
+#[allow(dead_code)]
+#[path = "../../../payment-store/tests/file/support.rs"]
+mod process;
 mod purse;
 mod shop;
 #[allow(dead_code)]

@@ -7,7 +7,7 @@ use axum::body::Body;
 use devnet::{Devnet, ESCROW};
 use http::Request;
 use mpp_core::Mpp;
-use mpp_evm::session::{Channel, ChannelId, Ledger, OnchainEscrow};
+use mpp_evm::session::{Channel, ChannelId, Desk, Ledger, OnchainEscrow};
 use mpp_evm::{Charge, CredentialType, OnchainCharge, Session};
 use payment_core::{
     Clock as _, Gate, Limits, ManualClock, Money, Route, Secret, Tariff, Timestamp, Timing, usd,
@@ -26,7 +26,7 @@ use crate::store::{Guard, Store};
 
 pub const ORIGIN: &str = "https://api.example.com";
 pub const REALM: &str = "api.example.com";
-const KEY: &str = "an hmac key of at least thirty-two bytes";
+pub const KEY: &str = "an hmac key of at least thirty-two bytes";
 /// The price of most routes, in base units.
 pub const CENT: u128 = 10_000;
 /// The price of one unit of the metered routes, in base units.
@@ -78,6 +78,7 @@ pub struct Shop {
     pub store: Arc<Store>,
     pub ledger: Arc<Ledger<Arc<Store>>>,
     pub escrow: OnchainEscrow,
+    pub desk: Desk<OnchainEscrow, Arc<Store>>,
     pub app: Router,
     /// What buyer, seller and escrow hold together.
     whole: u128,
@@ -124,7 +125,7 @@ impl Shop {
         if let Some(least) = plan.least_deposit {
             session = session.min_deposit(least);
         }
-        let ledger = Arc::clone(session.ledger());
+        let (ledger, desk) = (Arc::clone(session.ledger()), session.desk());
         let charge = OnchainCharge::new(settler.clone()).clock(Arc::clone(&clock));
         let charge = Charge::new(token.clone(), seller).settle_with(charge);
         let mpp = Mpp::builder(REALM, Secret::new(KEY));
@@ -153,6 +154,7 @@ impl Shop {
             store,
             ledger,
             escrow,
+            desk,
             whole,
         }
     }

@@ -58,32 +58,61 @@ pub(crate) fn say(line: &str) {
 /// One of our tests, in a process of its own.
 pub(crate) struct Other {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    said: Option<Said>,
 }
 
-impl Other {
-    pub(crate) fn start(test: &str, directory: &Path, number: u64) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--ignored", "--nocapture"])
-            .env(DIRECTORY, directory)
-            .env(NUMBER, number.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
+/// What another process says.
+pub(crate) struct Said(Lines<BufReader<ChildStdout>>);
 
-    /// The next thing it says; `None` when it has ended.
+impl Said {
+    /// The next thing; `None` when it has ended.
     pub(crate) fn says(&mut self) -> Option<String> {
         loop {
-            let line = self.lines.next()?.unwrap();
+            let line = self.0.next()?.ok()?;
             // The test runner speaks on the same line.
             if let Some((_, said)) = line.split_once("» ") {
                 return Some(said.to_owned());
             }
         }
+    }
+}
+
+impl Other {
+    pub(crate) fn start(test: &str, directory: &Path, number: u64) -> Self {
+        Self::start_in(test, directory, number, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_in(
+        test: &str,
+        directory: &Path,
+        number: u64,
+        environment: &[(&str, String)],
+    ) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--ignored", "--nocapture"])
+            .env(DIRECTORY, directory)
+            .env(NUMBER, number.to_string())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = Said(BufReader::new(child.stdout.take().unwrap()).lines());
+        Self {
+            child,
+            said: Some(said),
+        }
+    }
+
+    /// The next thing it says; `None` when it has ended.
+    pub(crate) fn says(&mut self) -> Option<String> {
+        self.said.as_mut()?.says()
+    }
+
+    /// What it says, for another thread to hear.
+    pub(crate) fn lines(&mut self) -> Said {
+        self.said.take().unwrap()
     }
 
     pub(crate) fn tell(&mut self, line: &str) {
