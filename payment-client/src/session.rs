@@ -106,7 +106,8 @@ impl<S: Signer> Session<S> {
         self.request(Method::GET, url)
     }
 
-    /// Starts a POST.
+    /// Starts a POST. One without a query and without a body is no call to most sellers (mpp, 13.2):
+    /// they look at the voucher, charge nothing and answer 204.
     pub fn post(&mut self, url: impl IntoUrl) -> SessionCall<'_, S> {
         self.request(Method::POST, url)
     }

@@ -306,22 +306,13 @@ impl<S: Signer> Session<S> {
         if let Some(due) = call.due.filter(|due| charged > *due) {
             self.complain(Some(Dispute::Overcharged { charged, due }));
         }
-        let usage = self.usage(&call.bill, receipt)?;
-        Ok(SessionReply::new(response, Some(usage)))
-    }
-
-    pub(super) fn usage(
-        &mut self,
-        bill: &SessionBill,
-        receipt: Option<mpp_evm::buyer::session::SessionReceipt>,
-    ) -> Result<Usage, SessionError> {
-        let dispute = self.dispute.take();
-        Ok(Usage {
-            token: bill.token().clone(),
+        let usage = Usage {
+            token: call.bill.token().clone(),
             standing: self.standing().ok_or(SessionError::Closing)?,
             receipt,
-            dispute,
-        })
+            dispute: self.dispute.take(),
+        };
+        Ok(SessionReply::new(response, Some(usage)))
     }
 }
 

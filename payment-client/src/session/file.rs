@@ -117,7 +117,12 @@ impl Keeper {
         };
         let text = serde_json::to_vec(&sealed).map_err(io::Error::other)?;
         let beside = beside(&self.path, "new");
-        let mut file = private().truncate(true).open(&beside)?;
+        // One that was left behind may be open to others.
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let mut file = private().create_new(true).open(&beside)?;
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&beside, &self.path)?;

@@ -292,3 +292,106 @@ mod amount {
         units.try_into().map_err(|_| D::Error::custom("too much"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn pending(amount: u128, purpose: Purpose) -> Pending {
+        Pending {
+            amount,
+            valid_before: 1,
+            purpose,
+        }
+    }
+
+    fn opening() -> Opening {
+        Opening {
+            payer: Address::repeat_byte(1),
+            payee: Address::repeat_byte(2),
+            token: Address::repeat_byte(3),
+            salt: B256::repeat_byte(4),
+            authorized_signer: Address::ZERO,
+            escrow: Address::repeat_byte(5),
+            chain_id: 1,
+        }
+    }
+
+    fn opened() -> Record {
+        let url = "https://user:word@shop.example/a?key=1#b".parse().unwrap();
+        let first = pending(100, Purpose::Open);
+        let record = Record::begin(&opening(), (&url, &Method::GET), 50, first).unwrap();
+        assert_eq!(record.url, "https://shop.example/a");
+        record.deposited().unwrap()
+    }
+
+    fn receipt(spent: u128) -> SessionReceipt {
+        let id = opening().id();
+        let text = serde_json::json!({
+            "method": "evm", "intent": "session", "status": "success", "reference": id,
+            "challengeId": "c", "channelId": id, "chainId": 1,
+            "acceptedCumulative": spent.to_string(), "spent": spent.to_string(),
+        });
+        SessionReceipt::from_event(&text.to_string()).unwrap()
+    }
+
+    #[test]
+    fn no_more_is_promised_than_was_deposited_and_never_less_than_before() {
+        let record = opened();
+        assert_eq!((record.deposit, record.signed), (100, 150));
+        assert_eq!(record.promise(101), Err(Uncovered));
+        let promised = record.promise(100).unwrap();
+        assert_eq!(promised.promise(40).unwrap().promised, 100);
+        assert!(promised.is_sound());
+    }
+
+    #[test]
+    fn sums_do_not_wrap() {
+        let record = opened();
+        let salt = Purpose::TopUp(B256::ZERO);
+        assert_eq!(record.top_up(pending(u128::MAX, salt)), Err(Uncovered));
+        let mut full = record;
+        full.deposit = u128::MAX;
+        full.pending = Some(pending(1, salt));
+        assert_eq!(full.deposited(), Err(Uncovered));
+    }
+
+    #[test]
+    fn what_lapsed_stays_signed_away_and_ends_only_an_opening() {
+        let record = opened();
+        let more = pending(10, Purpose::TopUp(B256::ZERO));
+        let lapsed = record.top_up(more).unwrap().lapsed();
+        assert_eq!((lapsed.deposit, lapsed.signed), (100, 160));
+        assert_eq!((lapsed.phase, lapsed.pending), (Phase::Open, None));
+        let mut never = record;
+        never.deposit = 0;
+        never.pending = Some(pending(100, Purpose::Open));
+        assert_eq!(never.lapsed().phase, Phase::Void);
+    }
+
+    #[test]
+    fn whatever_a_seller_says_the_parts_fit_together() {
+        let mut record = opened();
+        for (promise, said) in [
+            (10, 5),
+            (10, 10),
+            (20, 9),
+            (30, 31),
+            (40, 0),
+            (50, u128::MAX),
+            (60, 55),
+            (100, 100),
+        ] {
+            let promised = record.promise(promise).unwrap().uncertain();
+            let (heard, dispute) = promised.hear(&receipt(said));
+            assert!(heard.is_sound(), "{heard:?}");
+            assert!(heard.seen >= record.seen && heard.promised >= record.promised);
+            let believed = said >= record.seen && said <= promise;
+            assert_eq!(dispute.is_none(), believed, "{said}");
+            assert_eq!(heard.spent, if believed { said } else { promise });
+            record = heard;
+        }
+    }
+}

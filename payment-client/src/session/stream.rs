@@ -13,7 +13,7 @@ use super::deliver::Entered;
 use super::pay::{Need, OVERFLOW};
 use super::place::Place;
 use super::sse::{Event, Parser};
-use super::{Action, Dispute, Session, SessionError, SessionReply, StreamFault, Usage};
+use super::{Action, Dispute, Session, SessionError, SessionReply, Standing, StreamFault, Usage};
 
 /// A stream of events that is paid unit by unit.
 ///
@@ -29,7 +29,9 @@ pub struct UnitStream<'s, S> {
     pace: Pace,
     parser: Parser,
     events: VecDeque<Event>,
-    /// What was spent before the stream began.
+    /// The channel when the stream began.
+    begun: Standing,
+    /// What was spent before.
     base: u128,
     units: u64,
     /// Demands since the last unit.
@@ -110,6 +112,7 @@ pub(super) async fn begin<S: Signer>(
     // It costs until its last receipt.
     let open = session.record()?.uncertain();
     session.keep(open)?;
+    let begun = session.standing().ok_or(SessionError::Closing)?;
     Ok(UnitStream {
         session,
         response,
@@ -118,6 +121,7 @@ pub(super) async fn begin<S: Signer>(
         pace,
         parser: Parser::default(),
         events: VecDeque::new(),
+        begun,
         base,
         units: 0,
         demands: 0,
@@ -190,14 +194,14 @@ impl<S: Signer> UnitStream<'_, S> {
 
     /// What the stream has done to the channel so far; complete when it has ended with a receipt.
     /// A seller that has charged for more than one unit beyond those it delivered is told of as a
-    /// [`Dispute`].
-    ///
-    /// # Errors
-    ///
-    /// None, as long as the stream is there.
-    pub fn usage(&mut self) -> Result<Usage, SessionError> {
-        let receipt = self.receipt.clone();
-        self.session.usage(&self.bill, receipt)
+    /// [`Dispute`], once.
+    pub fn usage(&mut self) -> Usage {
+        Usage {
+            token: self.bill.token().clone(),
+            standing: self.session.standing().unwrap_or(self.begun),
+            receipt: self.receipt.clone(),
+            dispute: self.session.dispute.take(),
+        }
     }
 
     fn deliver(&mut self) -> Option<Unit> {

@@ -66,6 +66,7 @@ async fn a_budget_below_the_price_signs_nothing() {
     let reached = matches!(error, SessionError::Unpaid(BuyerError::TotalReached { .. }));
     assert!(reached, "{error:?}");
     assert!(seller.log().iter().all(|line| line == "402"));
+    assert!(session.standing().is_none());
     assert!(poor.spent().is_zero());
 }
 

@@ -45,7 +45,7 @@ async fn a_stream_is_paid_ahead_and_topped_up_on_demand() {
     let units = read(&mut stream).await.unwrap();
     assert_eq!(units, (0..17).map(|n| n.to_string()).collect::<Vec<_>>());
     assert_eq!(stream.units(), 17);
-    let usage = stream.usage().unwrap();
+    let usage = stream.usage();
     assert_eq!(usage.dispute(), None);
     assert_eq!(usage.receipt().unwrap().units, Some(17));
     assert_eq!(usage.spent(), usd!("0.17"));
@@ -112,7 +112,7 @@ async fn a_challenge_that_expires_during_a_stream_is_replaced() {
     let rest = read(&mut stream).await.unwrap();
     assert_eq!(rest, ["1", "2", "3", "4", "5"]);
     assert!(seller.log().contains(&"expired".to_owned()));
-    assert_eq!(stream.usage().unwrap().dispute(), None);
+    assert_eq!(stream.usage().dispute(), None);
 }
 
 async fn refused(
@@ -151,6 +151,20 @@ async fn demands_beyond_what_was_delivered_are_not_met() {
         assert!(over, "{n}: {error:?}");
         assert_eq!(seller.vouchers(), [2 * PRICE], "{n}");
     }
+}
+
+#[tokio::test]
+async fn a_large_step_is_no_reason_to_demand_what_is_promised_already() {
+    let (bench, seller) = market().await;
+    seller.till(|till| till.request["methodDetails"]["minVoucherDelta"] = "30000".into());
+    plays(&seller, |id| demand(id, 6 * PRICE, 3 * PRICE, 100_000));
+    let mut session = session(&bench);
+    let call = session.get(seller.stream_url()).ahead(2);
+    let mut stream = call.stream().await.unwrap();
+    let error = read(&mut stream).await.unwrap_err();
+    let over = matches!(error, SessionError::Stream(StreamFault::Overcharged { .. }));
+    assert!(over, "{error:?}");
+    assert_eq!(seller.vouchers(), [3 * PRICE]);
 }
 
 #[tokio::test]
@@ -275,7 +289,7 @@ async fn a_last_receipt_beyond_what_was_delivered_is_told() {
             charged: spent,
             due,
         };
-        let usage = stream.usage().unwrap();
+        let usage = stream.usage();
         assert_eq!(usage.dispute(), told.then_some(overcharged));
         assert_eq!(usage.standing().spent, spent);
     }
@@ -299,7 +313,7 @@ async fn control_events_are_no_units_and_lies_in_them_are_told() {
     let unit = stream.next().await.unwrap().unwrap();
     assert_eq!((&*unit.event, &*unit.data), ("custom", "y"));
     assert!(stream.next().await.unwrap().is_none());
-    let usage = stream.usage().unwrap();
+    let usage = stream.usage();
     assert_eq!(usage.dispute(), Some(Dispute::Unreadable));
     assert_eq!(usage.standing().spent, 2 * PRICE);
 }
@@ -312,7 +326,7 @@ async fn events_that_cost_more_are_paid_when_the_caller_says_so() {
     let call = session.get(seller.stream_url()).ahead(3).units_per_event(3);
     let mut stream = call.stream().await.unwrap();
     assert_eq!(read(&mut stream).await.unwrap().len(), 4);
-    assert_eq!(stream.usage().unwrap().dispute(), None);
+    assert_eq!(stream.usage().dispute(), None);
     drop(stream);
     assert_eq!(seller.channel().spent(), 12 * PRICE);
 
