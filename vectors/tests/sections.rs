@@ -15,7 +15,6 @@ enum Fate {
 
 use Fate::{About, Left, Run};
 
-const SESSION: &str = "streams of sessions are not built yet";
 const PERMIT2: &str = "x402 by Permit2 is not built yet";
 const REFERENCE: &str = "records what other servers do, not what is right";
 
@@ -105,7 +104,7 @@ const MPP_CORE: &[(&str, Fate)] = &[
     ("accept_payment_rank", Run("mpp-core")),
     ("http_flow_observed", Run("mpp-core: core_draft_expected")),
     ("jsonrpc_mcp", Left("the MCP transport is not built")),
-    ("sse", Left(SESSION)),
+    ("sse", Run("payment-core: writing; payment-client: reading")),
     (
         "websocket_frames_mppx",
         Left("the WebSocket transport is not built"),
