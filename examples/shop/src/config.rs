@@ -2,6 +2,8 @@
 //! names the variable and never shows its value.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use alloy_primitives::Address;
 use payment_core::{Money, Network, Price, Secret};
@@ -25,7 +27,22 @@ pub(crate) enum Settlement {
     /// An x402 facilitator, for both protocols.
     Facilitator(String),
     /// The seller's own key over JSON-RPC, for both protocols.
-    OwnKey { rpc_url: String, key: Secret },
+    OwnKey {
+        rpc_url: String,
+        key: Secret,
+        sessions: Option<Sessions>,
+    },
+}
+
+/// MPP sessions: buyers deposit in an escrow contract and sign a voucher for each call.
+pub(crate) struct Sessions {
+    pub(crate) escrow: Address,
+    /// Where channels are kept, with the vouchers that are not settled yet.
+    pub(crate) channels: PathBuf,
+    /// The key of the account that is paid, where another one sends the transactions.
+    pub(crate) payee_key: Option<Secret>,
+    /// How long vouchers wait until they are settled.
+    pub(crate) settle_after: Duration,
 }
 
 /// A variable that is missing or wrong.
@@ -132,8 +149,15 @@ fn token<L: Fn(&str) -> Option<String>>(environment: &Environment<L>) -> Result<
 fn settlement<L: Fn(&str) -> Option<String>>(
     environment: &Environment<L>,
 ) -> Result<Settlement, Wrong> {
+    let sessions = sessions(environment)?;
     if let Some(url) = environment.optional("FACILITATOR_URL") {
-        return Ok(Settlement::Facilitator(url));
+        return match sessions {
+            None => Ok(Settlement::Facilitator(url)),
+            Some(_) => Err(wrong(
+                "SESSION_ESCROW",
+                "is not for a facilitator: set RPC_URL and SETTLER_KEY, and no FACILITATOR_URL",
+            )),
+        };
     }
     let Some(rpc_url) = environment.optional("RPC_URL") else {
         return Err(wrong(
@@ -145,7 +169,35 @@ fn settlement<L: Fn(&str) -> Option<String>>(
     Ok(Settlement::OwnKey {
         rpc_url,
         key: Secret::new(key),
+        sessions,
     })
+}
+
+fn sessions<L: Fn(&str) -> Option<String>>(
+    environment: &Environment<L>,
+) -> Result<Option<Sessions>, Wrong> {
+    if environment.optional("SESSION_ESCROW").is_none() {
+        let lost = ["CHANNELS_DIR", "PAY_TO_KEY", "SETTLE_AFTER"]
+            .into_iter()
+            .find(|name| environment.optional(name).is_some());
+        return match lost {
+            None => Ok(None),
+            Some(name) => Err(wrong(name, "is for sessions: set SESSION_ESCROW too")),
+        };
+    }
+    let escrow = environment.parsed("SESSION_ESCROW", "an address: 0x and 40 hex digits")?;
+    // Vouchers are money: in memory they would be gone with the process.
+    let channels = environment.required("CHANNELS_DIR", "a directory for channels and vouchers")?;
+    let settle_after = match environment.optional("SETTLE_AFTER") {
+        None => 86_400,
+        Some(_) => environment.parsed("SETTLE_AFTER", "a number of seconds")?,
+    };
+    Ok(Some(Sessions {
+        escrow,
+        channels: channels.into(),
+        payee_key: environment.optional("PAY_TO_KEY").map(Secret::new),
+        settle_after: Duration::from_secs(settle_after),
+    }))
 }
 
 #[cfg(test)]
@@ -195,5 +247,59 @@ mod tests {
         let own_key = [("FACILITATOR_URL", ""), ("RPC_URL", "http://127.0.0.1:1")];
         let error = read(&own_key).err().map(|wrong| wrong.to_string());
         assert!(error.is_some_and(|text| text.starts_with("SETTLER_KEY")));
+    }
+
+    const SESSIONS: [(&str, &str); 5] = [
+        ("FACILITATOR_URL", ""),
+        ("RPC_URL", "http://127.0.0.1:1"),
+        ("SETTLER_KEY", "0x01"),
+        (
+            "SESSION_ESCROW",
+            "0xE5C2000000000000000000000000000000000001",
+        ),
+        ("CHANNELS_DIR", "/var/lib/shop"),
+    ];
+
+    #[test]
+    fn sessions_are_had_by_the_own_key_and_with_a_directory() {
+        let read = |changes: &[(&str, &str)]| {
+            let settings = [changes, &SESSIONS].concat();
+            read(&settings).map(|config| match config.settlement {
+                Settlement::OwnKey { sessions, .. } => sessions,
+                Settlement::Facilitator(_) => None,
+            })
+        };
+        let sessions = read(&[]).ok().flatten().expect("sessions");
+        assert_eq!(sessions.channels, PathBuf::from("/var/lib/shop"));
+        assert_eq!(sessions.settle_after, Duration::from_secs(86_400));
+        assert!(sessions.payee_key.is_none());
+        let sessions = read(&[("SETTLE_AFTER", "60"), ("PAY_TO_KEY", "0x02")]);
+        let sessions = sessions.ok().flatten().expect("sessions");
+        assert_eq!(sessions.settle_after, Duration::from_secs(60));
+        assert!(sessions.payee_key.is_some());
+        let off = [("SESSION_ESCROW", ""), ("CHANNELS_DIR", "")];
+        assert!(read(&off).is_ok_and(|sessions| sessions.is_none()));
+
+        for (name, changes) in [
+            ("SESSION_ESCROW", &[("SESSION_ESCROW", "0x1234")][..]),
+            (
+                "SESSION_ESCROW",
+                &[("FACILITATOR_URL", "http://127.0.0.1:1")],
+            ),
+            ("CHANNELS_DIR", &[("CHANNELS_DIR", "")]),
+            ("CHANNELS_DIR", &[("SESSION_ESCROW", "")]),
+            ("PAY_TO_KEY", &[off[0], off[1], ("PAY_TO_KEY", "0x5ec3e7")]),
+            ("SETTLE_AFTER", &[off[0], off[1], ("SETTLE_AFTER", "60")]),
+            ("SETTLE_AFTER", &[("SETTLE_AFTER", "a day")]),
+            ("SETTLER_KEY", &[("SETTLER_KEY", "")]),
+        ] {
+            let error = read(changes).err().map(|wrong| wrong.to_string());
+            let error = error.unwrap_or_else(|| panic!("{changes:?} was taken"));
+            assert!(error.starts_with(&format!("{name}: ")), "{error}");
+            assert!(
+                !error.contains("5ec3e7") && !error.contains("1234"),
+                "{error}"
+            );
+        }
     }
 }

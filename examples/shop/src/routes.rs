@@ -1,22 +1,31 @@
+use std::array;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use payment_core::{ConfigError, Gate, Money, ProtocolName, Route};
+use futures_core::Stream;
+use payment_core::{ConfigError, Gate, Money, ProtocolName, Route, Tariff};
 use payment_tower::GateExt;
-use payment_tower::axum::Paid;
+use payment_tower::axum::{Meter, Paid};
 
 const X402: ProtocolName = ProtocolName::new("x402");
 const MPP: ProtocolName = ProtocolName::new("mpp");
 
 /// How often a paid handler ran.
-type Runs = Arc<AtomicU64>;
+pub(crate) type Runs = Arc<AtomicU64>;
 
-pub(crate) fn app(gate: &Gate, price: Money, dear: Money) -> Result<Router, ConfigError> {
+pub(crate) fn app(
+    gate: &Gate,
+    runs: &Runs,
+    price: Money,
+    dear: Money,
+) -> Result<Router, ConfigError> {
     let route = |price| Route::priced(price).mime_type("application/json");
     let both = gate.priced(route(price).description("An answer"))?;
     let fails = gate.priced(route(price).description("A handler that fails"))?;
@@ -31,7 +40,21 @@ pub(crate) fn app(gate: &Gate, price: Money, dear: Money) -> Result<Router, Conf
         .route("/mpp", get(paid).layer(mpp))
         .route("/dear", get(paid).layer(dear))
         .route("/fails", get(failing).layer(fails))
-        .with_state(Runs::default()))
+        .with_state(Arc::clone(runs)))
+}
+
+/// What is sold by the word, to buyers who have a session.
+pub(crate) fn by_the_word(
+    gate: &Gate,
+    runs: &Runs,
+    price: Money,
+    deposit: Money,
+) -> Result<Router, ConfigError> {
+    let route = Route::from(Tariff::per("word", price).deposit(deposit));
+    let words = gate.priced(route.description("An answer, word by word"))?;
+    Ok(Router::new()
+        .route("/words", get(words_of_it).layer(words))
+        .with_state(Arc::clone(runs)))
 }
 
 async fn paid(State(runs): State<Runs>, Paid(paid): Paid) -> impl IntoResponse {
@@ -41,6 +64,25 @@ async fn paid(State(runs): State<Runs>, Paid(paid): Paid) -> impl IntoResponse {
     json(format!(
         r#"{{"paid":true,"protocol":"{protocol}","amount":"{amount}","payer":"{payer}"}}"#
     ))
+}
+
+async fn words_of_it(State(runs): State<Runs>, meter: Meter) -> impl IntoResponse {
+    runs.fetch_add(1, Ordering::Relaxed);
+    meter.sse(Words(WORDS.into_iter()))
+}
+
+const WORDS: [&str; 9] = [
+    "each", "word", "is", "paid", "before", "it", "leaves", "this", "shop",
+];
+
+struct Words(array::IntoIter<&'static str, 9>);
+
+impl Stream for Words {
+    type Item = &'static str;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<&'static str>> {
+        Poll::Ready(self.0.next())
+    }
 }
 
 async fn failing(State(runs): State<Runs>) -> impl IntoResponse {

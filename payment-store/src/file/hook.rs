@@ -46,7 +46,7 @@ mod stop {
     use super::Point;
 
     #[derive(Clone, Default)]
-    pub(in super::super) struct Hook;
+    pub(in super::super) struct Hook {}
 
     impl Hook {
         pub(in super::super) const fn reached(&self, _: Point) {}
