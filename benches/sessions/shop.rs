@@ -170,6 +170,10 @@ impl Escrow for NeverAsked {
         ESCROW
     }
 
+    fn pays(&self, _: Address) -> bool {
+        true
+    }
+
     fn takes(&self, _: CredentialType) -> bool {
         true
     }

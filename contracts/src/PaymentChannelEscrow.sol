@@ -503,6 +503,7 @@ contract PaymentChannelEscrow is ReentrancyGuardTransient {
         // 65 bytes, v of 27 or 28, s in the lower half.
         (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
         if (failure == ECDSA.RecoverError.NoError && recovered == signer) return true;
+        // Addresses without code that answer calls nevertheless (precompiles) sign nothing.
         return
             signer.code.length > 0 && SignatureChecker.isValidERC1271SignatureNowCalldata(signer, digest, signature);
     }

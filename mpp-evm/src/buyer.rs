@@ -1,4 +1,5 @@
-//! The buyer's side of a charge: read what a challenge asks for, decide, sign.
+//! The buyer's side of a charge: read what a challenge asks for, decide, sign. That of a session is
+//! in [`session`].
 //!
 //! Nothing a challenge says is trusted. The token must be one the buyer knows or was given, since
 //! its signing domain is not in the challenge; the amount must be within what the buyer agreed
@@ -20,6 +21,7 @@
 //! ```
 
 mod bill;
+pub mod session;
 mod sign;
 #[cfg(feature = "onchain")]
 mod transaction;

@@ -59,6 +59,12 @@ impl Budget {
         })))
     }
 
+    /// Money that came back.
+    pub(crate) fn give_back(&self, amount: Dollars) {
+        let mut spent = self.lock();
+        *spent = spent.saturating_sub(amount);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Dollars> {
         // Nothing under the lock panics half way.
         self.spent.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,8 +89,7 @@ impl Drop for Hold {
 impl Counted {
     /// The payment is known not to happen.
     pub(crate) fn give_back(self) {
-        let mut spent = self.budget.lock();
-        *spent = spent.saturating_sub(self.amount);
+        self.budget.give_back(self.amount);
     }
 }
 

@@ -9,6 +9,7 @@ use mpp_core::{PAYMENT_AUTHORIZATION, RawCredential};
 use payment_core::{Clock, Money};
 use payment_evm::Signer;
 use reqwest::{IntoUrl, Request, Response};
+use url::Url;
 use x402_core::wire::{PAYMENT_REQUIRED, PAYMENT_SIGNATURE, X_PAYMENT};
 
 use crate::budget::Budget;
@@ -22,20 +23,21 @@ use crate::receipt::Proof;
 use crate::reply::Reply;
 use crate::rules::Rules;
 use crate::selector::Selector;
+use crate::session::{SessionBudget, SessionBuilder};
 use crate::shelf::Shelf;
 use crate::transport;
 use crate::verdict::Verdict;
 use crate::waiter::Waiter;
 use crate::{mpp, sign, x402};
 
-const ACCEPT_PAYMENT: HeaderName = HeaderName::from_static("accept-payment");
+pub(crate) const ACCEPT_PAYMENT: HeaderName = HeaderName::from_static("accept-payment");
 const EVM_CHARGE: HeaderValue = HeaderValue::from_static("evm/charge");
 
 /// Sends requests, and pays for those that are answered with a 402.
 ///
 /// Clones share one budget, one signer and one connection pool.
 pub struct Buyer<S> {
-    inner: Arc<Inner<S>>,
+    pub(crate) inner: Arc<Inner<S>>,
 }
 
 pub(crate) struct Inner<S> {
@@ -85,6 +87,11 @@ impl<S: Signer> Buyer<S> {
         self.inner.budget.spent().money()
     }
 
+    /// Starts to pay one seller by a channel: one deposit, then a voucher for each call.
+    pub fn session(&self, budget: SessionBudget) -> SessionBuilder<S> {
+        SessionBuilder::new(self.clone(), budget)
+    }
+
     /// Starts a GET.
     pub fn get(&self, url: impl IntoUrl) -> Call<'_, S> {
         self.request(Method::GET, url)
@@ -124,11 +131,7 @@ impl<S: Signer> Buyer<S> {
         if answer.status() != StatusCode::PAYMENT_REQUIRED {
             return Ok(Reply::new(answer, None));
         }
-        if self.inner.plain_http == PlainHttp::LoopbackOnly
-            && !payment_http::is_private(request.url())
-        {
-            return Err(BuyerError::PlainHttp);
-        }
+        self.check_privacy(request.url())?;
         let offer = self.choose(answer, request.headers()).await?;
         let payment = self.pay(offer, request).await?;
         self.deliver(payment).await
@@ -238,7 +241,15 @@ impl<S: Signer> Buyer<S> {
         }
     }
 
-    async fn send(&self, request: Request) -> Result<Response, Trouble> {
+    /// Payments are not sent where others can read them.
+    pub(crate) fn check_privacy(&self, url: &Url) -> Result<(), BuyerError> {
+        match self.inner.plain_http {
+            PlainHttp::LoopbackOnly if !payment_http::is_private(url) => Err(BuyerError::PlainHttp),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, Trouble> {
         transport::send(&self.inner.client, request, self.inner.patience.answer()).await
     }
 }
@@ -300,7 +311,7 @@ fn unknown(payment: Box<Payment>, last: Trouble, retry_after: Option<Duration>) 
 }
 
 /// Whether somebody has put a payment in already, in any place that takes one.
-fn carries_payment(headers: &HeaderMap) -> bool {
+pub(crate) fn carries_payment(headers: &HeaderMap) -> bool {
     let logins = headers.get_all(AUTHORIZATION).iter().map(AsRef::as_ref);
     let in_authorization = !matches!(RawCredential::find(logins), Ok(None));
     in_authorization

@@ -24,6 +24,13 @@ impl Dollars {
         Self::whole(units.checked_mul(10u64.checked_pow(u32::from(missing))?)?)
     }
 
+    /// How many base units of a dollar token that is, the rest left off.
+    pub(crate) fn units_rounded_down(self, decimals: u8) -> u128 {
+        let missing = DECIMALS.saturating_sub(decimals);
+        // 10^18 at most.
+        self.0 / 10u128.pow(u32::from(missing))
+    }
+
     pub(crate) fn money(self) -> Money {
         Money::from_decimal(&Units::new(U256::from(self.0)).display(DECIMALS))
             .expect("a u128 at 18 decimals has at most 39 digits that fit a u128")

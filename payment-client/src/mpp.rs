@@ -71,7 +71,7 @@ fn offer(
     rules.judge(&bid, Terms::Mpp(Box::new(challenge.clone())), now)
 }
 
-fn skip(error: &BillError, rules: &Rules) -> Skip {
+pub(crate) fn skip(error: &BillError, rules: &Rules) -> Skip {
     match error {
         BillError::OtherMethod => Skip::Scheme,
         BillError::Zero => Skip::Amount,

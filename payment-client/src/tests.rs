@@ -5,6 +5,7 @@ mod hostile;
 mod limits;
 mod outcome;
 mod proof;
+mod session;
 mod shop;
 mod terms;
 

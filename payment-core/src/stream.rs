@@ -9,7 +9,7 @@ use futures_core::Stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::sse::{self, BoxError, IntoSseEvent};
+use crate::sse::{self, BoxError, IntoSseEvent, SseEvent};
 use crate::{BoxFuture, Short, Tab};
 
 /// How time passes for a stream that waits. Frameworks implement it on their runtime.
@@ -237,7 +237,7 @@ impl<T: Timer> Sale<T> {
             let Some(event) = self.next(events.as_mut()).await else {
                 return Ok(());
             };
-            let event = event.into_event()?;
+            let event = event?;
             if event.cost() > 0 && !self.agree(Question::Charge(event.cost())).await {
                 return Ok(());
             }
@@ -245,11 +245,15 @@ impl<T: Timer> Sale<T> {
         }
     }
 
-    async fn next<S: Stream>(&mut self, mut events: Pin<&mut S>) -> Option<S::Item> {
+    async fn next<S: Stream<Item: IntoSseEvent>>(
+        &mut self,
+        mut events: Pin<&mut S>,
+    ) -> Option<Result<SseEvent, BoxError>> {
         loop {
             let beat = &mut self.beat;
+            // Converted at once: what the handler yields need not be able to change threads.
             let next = poll_fn(|context| match events.as_mut().poll_next(context) {
-                Poll::Ready(event) => Poll::Ready(Some(event)),
+                Poll::Ready(event) => Poll::Ready(Some(event.map(IntoSseEvent::into_event))),
                 Poll::Pending => due(beat, context).map(|()| None),
             });
             match next.await {

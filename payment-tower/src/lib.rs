@@ -29,7 +29,8 @@
 //!   reaches the layer is priced, `HEAD` and `OPTIONS` included. Only a CORS preflight is free, and
 //!   it is answered without the handler.
 //! - Not a byte of the response leaves before the payment is settled. Routes that stream or
-//!   upgrade settle first: see [`Timing`](payment_core::Timing).
+//!   upgrade settle first: see [`Timing`](payment_core::Timing). Server-sent events may be paid one
+//!   by one while they leave, on a route priced by the unit: see [`Sse`].
 //! - Receipts come from the gate alone; what a handler or a proxied upstream set under their names
 //!   is removed.
 //! - A settlement once begun goes on when the client is gone. It needs the tokio runtime that the
@@ -44,6 +45,7 @@ mod held;
 mod layer;
 mod service;
 mod spawn;
+mod sse;
 mod stamp;
 
 pub use body::PaymentBody;
@@ -51,3 +53,4 @@ pub use future::ResponseFuture;
 pub use layer::{GateExt, PaymentLayer};
 pub use service::PaymentService;
 pub use spawn::TokioSpawn;
+pub use sse::{Sse, SseBody};

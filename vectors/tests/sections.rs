@@ -15,7 +15,7 @@ enum Fate {
 
 use Fate::{About, Left, Run};
 
-const SESSION: &str = "payment channels are not built yet";
+const SESSION: &str = "streams of sessions are not built yet";
 const PERMIT2: &str = "x402 by Permit2 is not built yet";
 const REFERENCE: &str = "records what other servers do, not what is right";
 
@@ -110,8 +110,11 @@ const MPP_CORE: &[(&str, Fate)] = &[
         "websocket_frames_mppx",
         Left("the WebSocket transport is not built"),
     ),
-    ("evm", Run("payment-evm, mpp-evm: the parts of charge")),
-    ("session_decisions", Left(SESSION)),
+    (
+        "evm",
+        Run("payment-evm, mpp-evm: charge, and ids, vouchers and authorizations of sessions"),
+    ),
+    ("session_decisions", Run("mpp-evm; devnet, on axum")),
 ];
 
 const EIP712_OKX: &[(&str, Fate)] = &[
@@ -119,17 +122,20 @@ const EIP712_OKX: &[(&str, Fate)] = &[
     ("produced_with", About),
     ("unverified", About),
     ("keys", About),
-    ("typeHashes", Run("payment-evm: EIP-3009")),
-    ("domains", Run("payment-evm")),
-    ("channelIds", Left(SESSION)),
-    ("openNonces", Left(SESSION)),
-    ("topUpNonces", Left(SESSION)),
-    ("vouchers", Left(SESSION)),
-    ("settleAuthorizations", Left(SESSION)),
-    ("closeAuthorizations", Left(SESSION)),
+    (
+        "typeHashes",
+        Run("payment-evm: EIP-3009; mpp-evm: the escrow's"),
+    ),
+    ("domains", Run("payment-evm, mpp-evm")),
+    ("channelIds", Run("mpp-evm")),
+    ("openNonces", Run("mpp-evm")),
+    ("topUpNonces", Run("mpp-evm")),
+    ("vouchers", Run("mpp-evm")),
+    ("settleAuthorizations", Run("mpp-evm")),
+    ("closeAuthorizations", Run("mpp-evm")),
     ("transferWithAuthorization", Run("payment-evm")),
     ("receiveWithAuthorization", Run("payment-evm")),
-    ("signatureRejects", Run("payment-evm")),
+    ("signatureRejects", Run("payment-evm, mpp-evm")),
 ];
 
 #[test]

@@ -16,7 +16,7 @@ contract HostileToken {
     bool public negative;
     /// Whom no transfer reaches.
     address public blocked;
-    /// What is called in the middle of every transfer, as this contract.
+    /// What is called in the middle of the next transfer, as this contract.
     address public target;
     bytes public intrusion;
     /// What came of it.
@@ -79,7 +79,9 @@ contract HostileToken {
 
     function _move(address from, address to, uint256 value) private returns (bool) {
         require(to != blocked, "HostileToken: blocked");
-        if (target != address(0)) (intruded, reply) = target.call(intrusion);
+        address intrude = target;
+        target = address(0);
+        if (intrude != address(0)) (intruded, reply) = intrude.call(intrusion);
         if (negative) return false;
         if (idle) return true;
         balanceOf[from] -= value + feeOfSender;

@@ -1,6 +1,6 @@
 //! Tokens that misbehave, and what of it reaches a channel: nothing.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolError, sol};
 use devnet::IPaymentChannelEscrow::*;
 use devnet::{Artifact, ESCROW};
@@ -324,10 +324,42 @@ fn nothing_is_done_in_the_middle_of_a_transfer() {
         let opened = stage.id(&stage.opening(turn + 1));
         stage.run(&stage.payee, &stage.closing(opened, 1));
         refused("closing");
+    }
+}
+
+#[test]
+fn transfer_that_moves_another_amount_is_refused() {
+    let den = Den::new();
+    let Den { stage, token } = &den;
+    let id = stage.open(1);
+    stage.open(2);
+    let gift = |value: u128| {
+        let call = mintCall {
+            to: ESCROW,
+            value: U256::from(value),
+        };
+        call.abi_encode()
+    };
+    let theft = devnet::ITollToken::transferFromCall {
+        from: ESCROW,
+        to: stage.stranger.address,
+        value: U256::from(DEPOSIT * 2),
+    };
+    let intrude = |data: Vec<u8>| {
         den.tell(&setIntrusionCall {
-            target: Address::ZERO,
-            data: Bytes::new(),
+            target: *token,
+            data: data.into(),
         });
+    };
+    for data in [gift(1), gift(DEPOSIT), theft.abi_encode()] {
+        intrude(data);
+        den.nothing_comes_in::<TransferFailed>(id);
+        den.nothing_is_pulled::<TransferFailed>(id);
+        den.nothing_is_permitted::<TransferFailed>(id);
+    }
+    for data in [gift(1), gift(DEPOSIT)] {
+        intrude(data);
+        den.nothing_goes_out::<TransferFailed>(id);
     }
 }
 

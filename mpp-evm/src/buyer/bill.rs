@@ -27,10 +27,10 @@ pub struct Bill<'c> {
 #[non_exhaustive]
 pub enum BillError {
     /// Another method or intent.
-    #[error("not an evm charge")]
+    #[error("another method or intent")]
     OtherMethod,
-    /// The request is not that of a charge.
-    #[error("the request is not that of an evm charge")]
+    /// The request is not one of this intent.
+    #[error("the request is not one of this intent")]
     Request(#[source] serde_json::Error),
     /// It asks for nothing.
     #[error("the amount is zero")]
@@ -41,6 +41,15 @@ pub enum BillError {
     /// A Permit2 contract other than the one that everybody knows.
     #[error("an unknown Permit2 contract")]
     Permit2,
+    /// The escrow contract of a session is no account, or is one of the parties or the token.
+    #[error("the escrow is not a contract between the parties")]
+    Escrow,
+    /// An amount of a session is more than any escrow holds.
+    #[error("an amount is beyond 128 bits")]
+    Overflow,
+    /// The challenge is good for one body only, so that no second request could be paid by it.
+    #[error("the challenge of a session is tied to one body")]
+    Digest,
     /// A token that the buyer neither knows nor was given.
     #[error("token {address} on chain {chain_id} is not known")]
     UnknownToken {
@@ -95,7 +104,7 @@ struct Details {
 }
 
 #[derive(Deserialize)]
-struct HexAddress(#[serde(with = "wire::address")] Address);
+pub(super) struct HexAddress(#[serde(with = "wire::address")] pub(super) Address);
 
 #[derive(Deserialize)]
 struct Entry {
@@ -134,17 +143,9 @@ impl<'c> Bill<'c> {
             return Err(BillError::Permit2);
         }
         let chain_id = details.chain_id;
-        let given = tokens
-            .iter()
-            .find(|t| t.chain_id == chain_id && t.address == currency);
-        let token = given.cloned().or_else(|| Token::known(chain_id, currency));
-        let unknown = BillError::UnknownToken {
-            chain_id,
-            address: currency,
-        };
         Ok(Self {
             challenge,
-            token: token.ok_or(unknown)?,
+            token: token(chain_id, currency, tokens)?,
             recipient,
             amount,
             legs: cut(recipient, amount, &details.splits).ok_or(BillError::Splits)?,
@@ -183,6 +184,15 @@ impl<'c> Bill<'c> {
     pub fn types(&self) -> &[CredentialType] {
         &self.types
     }
+}
+
+/// A token that the buyer was given, or one that everybody knows.
+pub(super) fn token(chain_id: u64, address: Address, given: &[Token]) -> Result<Token, BillError> {
+    let given = given
+        .iter()
+        .find(|t| t.chain_id == chain_id && t.address == address);
+    let token = given.cloned().or_else(|| Token::known(chain_id, address));
+    token.ok_or(BillError::UnknownToken { chain_id, address })
 }
 
 fn cut(recipient: Address, amount: Units, splits: &[Entry]) -> Option<Vec<Leg>> {

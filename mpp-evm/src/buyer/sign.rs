@@ -1,5 +1,6 @@
 use alloy_primitives::{Address, B256, U256};
 use http::HeaderValue;
+use mpp_core::Challenge;
 use mpp_core::buyer::answer;
 use payment_core::{Timestamp, Units};
 use payment_evm::permit2::{self, ChargePermit, PERMIT2, Spelling, TokenPermissions};
@@ -165,15 +166,8 @@ impl Bill<'_> {
         self.valid_until(consent.now).map(|_| ())
     }
 
-    /// When what is signed ends, in seconds: with the challenge, rounded down.
     fn valid_until(&self, now: Timestamp) -> Result<u64, BillError> {
-        let now_seconds = now.seconds();
-        if self.challenge.expires.is_none() {
-            return Ok(now_seconds.saturating_add(USUALLY_VALID));
-        }
-        let expires = self.challenge.expires_at().filter(|expires| now < *expires);
-        let expires = expires.ok_or(BillError::Expired)?.seconds();
-        Ok(expires.min(now_seconds.saturating_add(LONGEST_VALID)))
+        valid_until(self.challenge, now)
     }
 
     fn challenge_hash(&self, consent: &Consent) -> B256 {
@@ -191,4 +185,15 @@ impl Bill<'_> {
         };
         Ok(answer(self.challenge, Some(&source.to_string()), payload)?)
     }
+}
+
+/// When what is signed ends, in seconds: with the challenge, rounded down.
+pub(super) fn valid_until(challenge: &Challenge, now: Timestamp) -> Result<u64, BillError> {
+    let now_seconds = now.seconds();
+    if challenge.expires.is_none() {
+        return Ok(now_seconds.saturating_add(USUALLY_VALID));
+    }
+    let expires = challenge.expires_at().filter(|expires| now < *expires);
+    let expires = expires.ok_or(BillError::Expired)?.seconds();
+    Ok(expires.min(now_seconds.saturating_add(LONGEST_VALID)))
 }

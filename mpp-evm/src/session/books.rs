@@ -1,7 +1,6 @@
 use std::sync::Arc;
-use std::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use mpp_core::Settled;
 use payment_core::{Clock, Denied, Reply, Timestamp};
 use serde_json::json;
@@ -10,8 +9,8 @@ use super::bell::Bells;
 use super::due::SessionDue;
 use super::objection::{self, Objection};
 use super::{
-    ChainState, Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher,
-    Closing, Escrow, Ledger, LedgerError, Purpose,
+    Booked, ChainState, Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit,
+    CheckedVoucher, Desk, DeskError, Escrow, Ledger, LedgerError, Purpose,
 };
 
 /// What all routes and requests of one session method share.
@@ -155,36 +154,37 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
 }
 
 impl<E: Escrow, S: ChannelStore> Books<E, S> {
-    /// Closes a channel, by the payer's voucher where it has sent one: no new work, then the
-    /// money, then the books. (T68)
+    /// The seller's desk for channels of this venue.
+    pub(crate) fn desk(&self, payee: Address, token: Address) -> Desk<E, S> {
+        Desk::new(
+            Arc::clone(&self.escrow),
+            Arc::clone(&self.ledger),
+            payee,
+            token,
+        )
+        .clock(Arc::clone(&self.clock))
+    }
+
+    /// Closes a channel by the payer's voucher, if that covers what is owed. Streams on it end.
     pub(crate) async fn close(
         &self,
-        id: ChannelId,
-        voucher: Option<&CheckedVoucher>,
+        voucher: CheckedVoucher,
+        due: &SessionDue,
     ) -> Result<(Channel, Option<B256>), Denied> {
-        let now = self.clock.now();
-        let until = now.plus(CLOSING);
-        let begin = |channel: &Channel| channel.begin_close(voucher, until, now);
-        let (_, closing) = self.apply(id, begin).await?;
-        let claim = match &closing {
-            Closing::Claim(voucher) => Some(voucher),
-            Closing::Waive => None,
-        };
-        match self.escrow.close(id, claim).await {
-            Ok(moved) => Ok((self.observe(id, &moved.chain).await?, moved.transaction)),
-            // It may be closed: it stays so for us until that is known.
-            Err(Denied::Unknown(pending)) => Err(Denied::Unknown(pending)),
-            Err(denied) => {
-                self.apply(id, |channel| Ok((channel.abort_close(), ())))
-                    .await?;
-                Err(denied)
-            }
-        }
+        let id = voucher.channel();
+        let desk = self.desk(due.venue.payee, due.venue.token);
+        let closed = desk.close_with(id, Some(voucher)).await;
+        self.bells.ring(id);
+        let Booked {
+            channel,
+            transaction,
+        } = closed.map_err(|error| match error {
+            DeskError::Ledger(error) => objection::not_taken(error),
+            DeskError::Escrow(denied) => denied,
+        })?;
+        Ok((channel, transaction))
     }
 }
-
-/// How long a closing is left alone before it is taken up again.
-const CLOSING: Duration = Duration::from_secs(120);
 
 /// The receipt of a channel (evm-session, Receipt).
 pub(crate) fn receipt(channel: &Channel, transaction: Option<B256>) -> Settled {
@@ -221,14 +221,18 @@ pub(crate) fn answer(action: &str, channel: &Channel, transaction: Option<B256>)
 
 /// The data of the event `payment-need-voucher`: what the buyer must authorize for the next
 /// units. (mpp, 13.1)
-pub(crate) fn need_voucher(channel: &Channel, cost: u128, least_delta: u128) -> String {
-    let for_cost = channel.spent().saturating_add(cost);
-    let for_delta = channel.accepted().saturating_add(least_delta);
-    json!({
+pub(crate) fn need_voucher(
+    channel: &Channel,
+    cost: u128,
+    least_delta: u128,
+    now: Timestamp,
+) -> Result<String, ChannelError> {
+    let required = channel.required(cost, least_delta, now)?;
+    let need = json!({
         "channelId": channel.id(),
-        "requiredCumulative": for_cost.max(for_delta).to_string(),
+        "requiredCumulative": required.to_string(),
         "acceptedCumulative": channel.accepted().to_string(),
         "deposit": channel.deposit().to_string(),
-    })
-    .to_string()
+    });
+    Ok(need.to_string())
 }

@@ -49,6 +49,7 @@ pub struct Channel {
     pub(super) id: ChannelId,
     pub(super) venue: Venue,
     pub(super) payer: Address,
+    /// The zero address where it is the payer.
     pub(super) authorized_signer: Address,
     /// The signer's key, once a voucher was recovered to it.
     pub(super) key: Option<PublicKey>,
@@ -139,6 +140,9 @@ pub enum ChannelError {
 /// Requests in work on one channel at once, at most.
 const MOST_HOLDS: usize = 64;
 
+/// Seconds that an escrow waits at least between a request to close and the withdrawal.
+const LEAST_GRACE: u64 = 600;
+
 /// How a channel is to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -154,15 +158,16 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// `Foreign` for another payee or token, `Finalized`, `Closing`, and `Overflow` for numbers
-    /// that no contract keeps.
+    /// `Foreign` for another payee or token and for no payer at all, `Finalized`, `Closing`, and
+    /// `Overflow` for numbers that no contract keeps.
     pub fn adopt(
         id: ChannelId,
         venue: Venue,
         chain: &ChainState,
         now: Timestamp,
     ) -> Result<Self, ChannelError> {
-        if chain.payee != venue.payee || chain.token != venue.token {
+        // What was never opened reads as zeros.
+        if chain.payee != venue.payee || chain.token != venue.token || chain.payer.is_zero() {
             return Err(ChannelError::Foreign);
         }
         if chain.finalized {
@@ -178,7 +183,9 @@ impl Channel {
             id,
             venue,
             payer: chain.payer,
-            authorized_signer: chain.authorized_signer,
+            authorized_signer: Some(chain.authorized_signer)
+                .filter(|signer| *signer != chain.payer)
+                .unwrap_or_default(),
             key: None,
             deposit: chain.deposit,
             settled: chain.settled,
@@ -199,7 +206,8 @@ impl Channel {
     }
 
     /// Takes over what the chain says now. An answer that is older than what is known lowers
-    /// nothing; a pending close ends only by a deposit that has grown.
+    /// nothing, and an old request to close in it counts for nothing; a pending close ends only by
+    /// a deposit that has grown.
     ///
     /// # Errors
     ///
@@ -208,7 +216,8 @@ impl Channel {
         let same = chain.payer == self.payer
             && chain.payee == self.venue.payee
             && chain.token == self.venue.token
-            && chain.authorized_signer == self.authorized_signer;
+            // By who it stands for: some records write the payer out.
+            && signer(chain.payer, chain.authorized_signer) == self.signer();
         if !same {
             return Err(ChannelError::Foreign);
         }
@@ -216,19 +225,29 @@ impl Channel {
             return Err(ChannelError::Overflow);
         }
         let mut next = self.clone();
+        // What only grows is less there: it was read before what we know, or what we know was
+        // undone by a reorganisation. So an old request to close has ended since, and a young one
+        // counts: it may be the only sign that the payer is about to withdraw.
+        let stale = chain.deposit < self.deposit
+            || chain.settled < self.settled
+            || (self.finalized && !chain.finalized);
+        let is_young =
+            chain.close_requested_at.saturating_add(LEAST_GRACE) > self.seen_at.seconds();
         let topped_up = chain.deposit > self.deposit;
         next.deposit = self.deposit.max(chain.deposit);
         next.settled = self.settled.max(chain.settled);
         next.finalized = self.finalized || chain.finalized;
-        if chain.close_requested_at != 0 || topped_up {
+        if topped_up && !stale {
             next.close_requested_at = chain.close_requested_at;
+        } else if !stale || is_young {
+            next.close_requested_at = self.close_requested_at.max(chain.close_requested_at);
         }
         // Settled beyond what we know to be authorized: it was used beyond what we know, too.
         let unknown = next.settled.saturating_sub(self.accepted);
         next.accepted = add(self.accepted, unknown)?;
         next.spent = add(self.spent, unknown)?;
         next.seen_at = self.seen_at.max(now);
-        Ok(next)
+        Ok(next.covered())
     }
 
     /// Checks who signed a voucher on this channel: by the key that an earlier one was recovered
@@ -293,24 +312,22 @@ impl Channel {
                 deposit: self.deposit,
             });
         }
-        next.accepted = signed.cumulative;
-        let covers = |voucher: &SignedVoucher| voucher.cumulative >= self.owed();
-        next.cover = [self.cover, self.voucher]
-            .into_iter()
-            .flatten()
-            .find(covers);
-        next.voucher = Some(signed);
-        Ok(next)
+        Ok(next.raised(signed))
     }
 
-    /// Sets an amount aside for a request.
+    /// Sets an amount aside for a request. Setting the same aside twice changes nothing.
     ///
     /// # Errors
     ///
-    /// `Insufficient`, `Busy`, `Finalized`, `Closing`.
+    /// `Insufficient`, `Busy` (also for a number that is taken), `Finalized`, `Closing`.
     pub fn hold(&self, hold: Hold, now: Timestamp) -> Result<Self, ChannelError> {
         self.is_open()?;
         let mut next = self.swept(now);
+        match next.holds.iter().find(|held| held.id == hold.id) {
+            Some(held) if *held == hold => return Ok(next),
+            Some(_) => return Err(ChannelError::Busy),
+            None => {}
+        }
         next.covers(hold.amount)?;
         if next.holds.len() >= MOST_HOLDS {
             return Err(ChannelError::Busy);
@@ -321,11 +338,14 @@ impl Channel {
     }
 
     /// Takes what was set aside, or less of it. What ran out meanwhile is taken afresh, if it is
-    /// still there. Done also while the channel closes: the work was begun before.
+    /// still there. Done also while the channel closes: the work was begun before. Not done twice:
+    /// the second time it would be taken afresh, so a step whose outcome is not known is not
+    /// repeated.
     ///
     /// # Errors
     ///
-    /// `Insufficient` when it is no longer there, or `amount` is more than was set aside.
+    /// `Insufficient` when it is no longer there, or `amount` is more than was set aside;
+    /// `Finalized` when the payer has withdrawn what would pay for it.
     pub fn commit(
         &self,
         hold: u64,
@@ -342,6 +362,11 @@ impl Channel {
                         available: held,
                         cost: amount,
                     });
+                }
+                // Our own closing claims what is held; the payer's withdrawal leaves us what
+                // was settled and no more.
+                if self.finalized && add(self.spent, amount)? > self.settled {
+                    return Err(ChannelError::Finalized);
                 }
             }
             None => {
@@ -398,9 +423,12 @@ impl Channel {
     /// Begins to close: no new work from here on. Says what to close with: the payer's closing
     /// voucher if it covers what is owed, else the lowest voucher that does. (mpp, 12.7, close)
     ///
+    /// `until` tells this attempt from others ([`Channel::abort_close`]); it must lie ahead.
+    ///
     /// # Errors
     ///
-    /// `Finalized`; `Closing` while another attempt is under way; `ExceedsDeposit`.
+    /// `Finalized`; `Closing` while another attempt is under way; `ExceedsDeposit`; `Foreign` for
+    /// a voucher of another channel.
     pub fn begin_close(
         &self,
         voucher: Option<&CheckedVoucher>,
@@ -414,39 +442,13 @@ impl Channel {
             return Err(ChannelError::Closing);
         }
         let mut next = self.swept(now);
+        if let Some(voucher) = voucher {
+            next = next.closed_with(voucher)?;
+        }
         next.closing_until = Some(until);
-        let owed = next.owed();
-        let last = match voucher {
-            Some(voucher) if voucher.channel() != self.id => return Err(ChannelError::Foreign),
-            Some(voucher) => {
-                let signed = voucher.signed();
-                if signed.cumulative > self.deposit {
-                    return Err(ChannelError::ExceedsDeposit {
-                        cumulative: signed.cumulative,
-                        deposit: self.deposit,
-                    });
-                }
-                next.key = Some(voucher.key());
-                if signed.cumulative > next.accepted {
-                    next.accepted = signed.cumulative;
-                    next.voucher = Some(signed);
-                }
-                Some(signed)
-            }
-            None => None,
-        };
-        let covering = [last, next.cover, next.voucher];
-        let claim = covering
-            .into_iter()
-            .flatten()
-            .filter(|voucher| voucher.cumulative >= owed);
         // The payer's own word goes first, for it may leave us more than is owed.
-        let claim = match last.filter(|voucher| voucher.cumulative >= owed) {
-            Some(voucher) => Some(voucher),
-            None => claim
-                .min_by_key(|voucher| voucher.cumulative)
-                .or(next.voucher),
-        };
+        let last = voucher.map(CheckedVoucher::signed);
+        let claim = next.covering([last, next.cover]).or(next.voucher);
         let closing = match claim.filter(|voucher| voucher.cumulative > next.settled) {
             Some(voucher) => Closing::Claim(voucher),
             None => Closing::Waive,
@@ -454,11 +456,14 @@ impl Channel {
         Ok((next, closing))
     }
 
-    /// The closing did not come about: the channel is open again.
+    /// The closing that was to last until then did not come about: the channel is open again. One
+    /// that has been taken over by a later attempt changes nothing, for that one may yet succeed.
     #[must_use]
-    pub fn abort_close(&self) -> Self {
+    pub fn abort_close(&self, until: Timestamp) -> Self {
         let mut next = self.clone();
-        next.closing_until = None;
+        if self.closing_until == Some(until) {
+            next.closing_until = None;
+        }
         next
     }
 
@@ -477,6 +482,23 @@ impl Channel {
         self.accepted
             .saturating_sub(self.spent)
             .saturating_sub(held)
+    }
+
+    /// What a voucher must promise for so much to be available: all that is owed and the cost,
+    /// and at least one least step more than is accepted. It may be more than was deposited.
+    /// (evm-session, Streaming)
+    ///
+    /// # Errors
+    ///
+    /// `Overflow` for what no voucher can promise.
+    pub fn required(
+        &self,
+        cost: u128,
+        least_delta: u128,
+        now: Timestamp,
+    ) -> Result<u128, ChannelError> {
+        let needed = add(self.swept(now).owed(), cost)?;
+        Ok(needed.max(add(self.accepted, least_delta)?))
     }
 
     /// Whether new work may be done on it.
@@ -519,9 +541,74 @@ impl Channel {
         self.spent = add(self.spent, amount)?;
         self.units = self.units.saturating_add(units);
         self.used_at = self.used_at.max(now);
-        let owed = self.owed();
-        self.cover = self.cover.filter(|voucher| voucher.cumulative >= owed);
+        Ok(self.covered())
+    }
+
+    /// With a new highest voucher. The one before is kept if it covers what is owed.
+    fn raised(mut self, signed: SignedVoucher) -> Self {
+        self.cover = self.covering([self.cover, self.voucher]);
+        self.accepted = signed.cumulative;
+        self.voucher = Some(signed);
+        self
+    }
+
+    /// With the voucher that the payer closes with. A low one is kept for a later attempt.
+    fn closed_with(mut self, voucher: &CheckedVoucher) -> Result<Self, ChannelError> {
+        let signed = voucher.signed();
+        if voucher.channel() != self.id {
+            return Err(ChannelError::Foreign);
+        }
+        if signed.cumulative > self.deposit {
+            return Err(ChannelError::ExceedsDeposit {
+                cumulative: signed.cumulative,
+                deposit: self.deposit,
+            });
+        }
+        self.key = Some(voucher.key());
+        if signed.cumulative > self.accepted {
+            return Ok(self.raised(signed));
+        }
+        let lowest = self.covering([self.cover, self.voucher]);
+        if lowest
+            .is_some_and(|lowest| (self.owed()..lowest.cumulative).contains(&signed.cumulative))
+        {
+            self.cover = Some(signed);
+        }
         Ok(self)
+    }
+
+    /// The first that covers what is owed.
+    fn covering(&self, vouchers: [Option<SignedVoucher>; 2]) -> Option<SignedVoucher> {
+        let mut given = vouchers.into_iter().flatten();
+        given.find(|voucher| voucher.cumulative >= self.owed())
+    }
+
+    /// Without a cover that will never do again. One that is short of what is held is kept, for
+    /// that may be given back.
+    fn covered(mut self) -> Self {
+        let spent = self.spent;
+        self.cover = self.cover.filter(|cover| cover.cumulative >= spent);
+        self
+    }
+
+    /// Whether everything holds that holds for each channel.
+    pub(super) fn is_sound(&self) -> bool {
+        let promised = self.voucher.map_or(0, |voucher| voucher.cumulative);
+        let sum = |sum: u128, hold: &Hold| sum.checked_add(hold.amount);
+        let owed = self.holds.iter().try_fold(self.spent, sum);
+        let taken = |at: usize| {
+            self.holds[..at]
+                .iter()
+                .any(|held| held.id == self.holds[at].id)
+        };
+        self.settled <= self.accepted
+            && self.accepted <= self.deposit
+            && owed.is_some_and(|owed| owed <= self.accepted)
+            && self.accepted == self.settled.max(promised)
+            && (self.voucher.is_none() || self.key.is_some())
+            && self.cover.is_none_or(|cover| cover.cumulative < promised)
+            && self.holds.len() <= MOST_HOLDS
+            && !(0..self.holds.len()).any(taken)
     }
 }
 
@@ -638,3 +725,6 @@ impl Channel {
 fn add(a: u128, b: u128) -> Result<u128, ChannelError> {
     a.checked_add(b).ok_or(ChannelError::Overflow)
 }
+
+#[cfg(test)]
+mod tests;

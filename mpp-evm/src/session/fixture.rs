@@ -70,6 +70,10 @@ impl Escrow for NeverAsked {
         ESCROW
     }
 
+    fn pays(&self, payee: Address) -> bool {
+        payee == PAYEE
+    }
+
     fn takes(&self, kind: CredentialType) -> bool {
         self.takes.contains(&kind)
     }

@@ -93,6 +93,7 @@ impl<S: ChannelStore> Ledger<S> {
             if next == found.channel {
                 return Ok((next, answer));
             }
+            debug_assert!(next.is_sound(), "a step broke the books: {next:?}");
             match self
                 .store
                 .swap(id, Some(found.version), Some(&next))
@@ -111,3 +112,6 @@ impl<S> fmt::Debug for Ledger<S> {
         f.debug_struct("Ledger").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,30 +1,88 @@
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Channel, ChannelId, ChannelStore, StoreFault, Swap, Version, Versioned};
+use shard::{Shard, State};
+use venues::Venues;
+
+mod packed;
+mod shard;
+mod venues;
 
 /// Channels in the memory of one process. Bounded: a full store takes no further channels and
 /// forgets none. What it holds is gone with the process.
+///
+/// A channel at rest takes less than 300 bytes, all included. Names are spread by their first
+/// byte, so that a list reads one part of the store after the other; within a part they are found
+/// by a keyed hash, for buyers choose what they hash.
 pub struct MemoryChannelStore {
-    channels: Mutex<BTreeMap<ChannelId, Versioned>>,
+    shards: Box<[Mutex<Shard>]>,
+    venues: Venues,
+    hasher: RandomState,
+    held: AtomicUsize,
     most: usize,
 }
 
+/// One for each first byte of a name.
+const SHARDS: usize = 256;
+
 impl MemoryChannelStore {
-    /// A store for so many channels.
+    /// A store for so many channels. What it does not hold takes no memory.
     #[must_use]
-    pub const fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self {
-            channels: Mutex::new(BTreeMap::new()),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            venues: Venues::default(),
+            hasher: RandomState::new(),
+            held: AtomicUsize::new(0),
             most,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ChannelId, Versioned>> {
-        // Nothing under the lock panics half way.
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, id: &ChannelId) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[usize::from(id.word()[0])])
+    }
+
+    /// Counts one more, if there is room.
+    fn reserve(&self) -> bool {
+        let more = |held| (held < self.most).then_some(held + 1);
+        let counted = self
+            .held
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        counted.is_ok()
+    }
+
+    fn swap_now(
+        &self,
+        id: ChannelId,
+        expected: Option<Version>,
+        next: Option<&Channel>,
+    ) -> Result<Swap, StoreFault> {
+        let hash = self.hasher.hash_one(id);
+        // Before the lock: the less is done under it the better.
+        let next = next.map(|channel| State::of(channel, &self.venues));
+        let mut shard = self.shard(&id);
+        let found = shard.find(hash, &id);
+        match (found, expected, next) {
+            (None, None, None) => {}
+            (None, None, Some(state)) => {
+                if !self.reserve() {
+                    return Err(StoreFault::Full);
+                }
+                shard.insert(hash, state, &self.hasher);
+            }
+            (Some(at), Some(version), next) if shard.version(at) == version => match next {
+                Some(state) => shard.replace(at, state),
+                None => {
+                    shard.remove(hash, at);
+                    self.held.fetch_sub(1, Ordering::Relaxed);
+                }
+            },
+            _ => return Ok(Swap::Conflict),
+        }
+        Ok(Swap::Done)
     }
 }
 
@@ -37,7 +95,15 @@ impl Default for MemoryChannelStore {
 
 impl ChannelStore for MemoryChannelStore {
     async fn load(&self, id: ChannelId) -> Result<Option<Versioned>, StoreFault> {
-        Ok(self.lock().get(&id).cloned())
+        let hash = self.hasher.hash_one(id);
+        let shard = self.shard(&id);
+        let found = shard.find(hash, &id);
+        Ok(found.and_then(|at| {
+            Some(Versioned {
+                channel: shard.channel(at, &self.venues)?,
+                version: shard.version(at),
+            })
+        }))
     }
 
     async fn swap(
@@ -46,35 +112,7 @@ impl ChannelStore for MemoryChannelStore {
         expected: Option<Version>,
         next: Option<&Channel>,
     ) -> Result<Swap, StoreFault> {
-        let mut channels = self.lock();
-        let full = channels.len() >= self.most;
-        match (channels.entry(id), expected) {
-            (Entry::Vacant(_), None) if full => Err(StoreFault::Full),
-            (Entry::Vacant(vacant), None) => {
-                if let Some(channel) = next {
-                    vacant.insert(Versioned {
-                        channel: channel.clone(),
-                        version: Version(0),
-                    });
-                }
-                Ok(Swap::Done)
-            }
-            (Entry::Occupied(mut found), Some(version)) if found.get().version == version => {
-                match next {
-                    Some(channel) => {
-                        found.insert(Versioned {
-                            channel: channel.clone(),
-                            version: Version(version.0.wrapping_add(1)),
-                        });
-                    }
-                    None => {
-                        found.remove();
-                    }
-                }
-                Ok(Swap::Done)
-            }
-            _ => Ok(Swap::Conflict),
-        }
+        self.swap_now(id, expected, next)
     }
 
     async fn list(
@@ -82,18 +120,37 @@ impl ChannelStore for MemoryChannelStore {
         after: Option<ChannelId>,
         most: usize,
     ) -> Result<Vec<ChannelId>, StoreFault> {
-        let channels = self.lock();
-        let behind = channels
-            .keys()
-            .filter(|id| after.is_none_or(|after| **id > after));
-        Ok(behind.take(most).copied().collect())
+        let first = after.map_or(0, |after| usize::from(after.word()[0]));
+        let mut names = Vec::new();
+        for shard in &self.shards[first..] {
+            if names.len() >= most {
+                break;
+            }
+            let mut here: Vec<_> = lock(shard)
+                .names()
+                .filter(|id| after.is_none_or(|after| *id > after))
+                .collect();
+            here.sort_unstable();
+            names.extend(here);
+        }
+        names.truncate(most);
+        Ok(names)
     }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // Nothing under the lock panics half way.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for MemoryChannelStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryChannelStore")
+            .field("held", &self.held.load(Ordering::Relaxed))
             .field("most", &self.most)
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,8 @@ use super::objection::Objection;
 use super::payload::{Deposit, First, Open, Payload, TopUp, VoucherPayload};
 use super::payment::{Action, Opened, SessionPayment};
 use super::{
-    ChannelId, ChannelStore, Escrow, Ledger, MemoryChannelStore, Opening, SignedVoucher, Venue,
-    escrow_domain,
+    ChannelId, ChannelStore, Desk, Escrow, Ledger, MemoryChannelStore, Opening, SignedVoucher,
+    Venue, escrow_domain,
 };
 use crate::CredentialType;
 
@@ -137,6 +137,12 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
         &self.books.ledger
     }
 
+    /// Where the seller settles and closes channels of these sessions; what a keeper works at.
+    #[must_use]
+    pub fn desk(&self) -> Desk<E, S> {
+        self.books.desk(self.payee, self.token.address)
+    }
+
     /// The types that were asked for, or all that there can be.
     fn types(&self) -> Result<Vec<CredentialType>, ConfigError> {
         let authorizations = self.token.transfer == TransferMethod::Eip3009;
@@ -171,6 +177,9 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
         let (chain_id, escrow) = (self.books.escrow.chain_id(), self.books.escrow.contract());
         if chain_id != self.token.chain_id {
             return Err(ConfigError::setting("escrow", "is on another chain"));
+        }
+        if !self.books.escrow.pays(self.payee) {
+            return Err(ConfigError::setting("escrow", "has no key for the payee"));
         }
         let price = self.units(route.price)?;
         if price == 0 {

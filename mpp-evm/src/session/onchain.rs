@@ -232,7 +232,7 @@ impl<P> OnchainEscrow<P> {
             .map_err(|_| CallFault::Reverted(answer))?;
         Ok(Some(found)
             .filter(|found| !found.payer.is_zero())
-            .map(state))
+            .map(|found| state(&found)))
     }
 
     /// What the contract holds, once the effect shows; `None` when it does not in time.
@@ -262,18 +262,20 @@ impl<P> OnchainEscrow<P> {
         })
     }
 
-    /// Waits for a transaction of ours whose outcome is not known. `true` when there was one and
-    /// it is mined: things have to be looked at again.
+    /// Looks for a transaction of ours whose outcome is not known. `true` when there was one and
+    /// it is mined: things have to be looked at again. It was waited for when it was sent; those
+    /// who ask again wait in line, and not for each other's waiting.
     async fn catch_up(&self, lane: &mut Lane) -> Result<bool, Denied> {
         let Some(hash) = lane.in_flight(self.clock.now()) else {
             return Ok(false);
         };
-        match self.settler.wait_for(hash, self.patience).await {
-            Some(_) => {
+        match self.settler.mined(hash).await {
+            Ok(Some(_)) => {
                 lane.clear();
                 Ok(true)
             }
-            None => Err(Evidence::of(hash).unknown(NotMined)),
+            Ok(None) => Err(Evidence::of(hash).unknown(NotMined)),
+            Err(fault) => Err(Evidence::of(hash).unknown(fault)),
         }
     }
 
@@ -380,6 +382,10 @@ impl<P: Signer + 'static> Escrow for OnchainEscrow<P> {
         self.contract
     }
 
+    fn pays(&self, payee: Address) -> bool {
+        payee == self.payee() || payee == self.settler.address()
+    }
+
     fn takes(&self, kind: CredentialType) -> bool {
         matches!(
             kind,
@@ -424,7 +430,7 @@ impl<P> fmt::Debug for OnchainEscrow<P> {
     }
 }
 
-const fn state(found: IEscrow::State) -> ChainState {
+const fn state(found: &IEscrow::State) -> ChainState {
     ChainState {
         payer: found.payer,
         payee: found.payee,
@@ -464,3 +470,6 @@ struct NotMined;
 #[derive(Debug, thiserror::Error)]
 #[error("the node does not show what the transaction has done")]
 struct NotShown;
+
+#[cfg(test)]
+mod tests;

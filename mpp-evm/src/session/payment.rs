@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use alloy_primitives::B256;
 use mpp_core::{Asks, ChallengeUse, MPP, MethodPayment, Presented, Settled};
 use payment_core::{
-    Account, BoxFuture, Denied, Fault, Meter, Paid, Problem, Purpose, Refusal, ReplayKey, Soon,
-    Timestamp, Units,
+    Account, BoxFuture, Denied, Fault, Meter, Paid, Pending, Problem, Purpose, Refusal, ReplayKey,
+    Reply, Soon, Timestamp, Units,
 };
 
 use super::books::{self, Books};
@@ -16,7 +16,7 @@ use super::payload::Signed;
 use super::tab::ChannelTab;
 use super::{
     Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, Escrow, Hold,
-    Opening, SignedVoucher, Voucher,
+    LedgerError, Opening, Purpose as DepositPurpose, SignedVoucher, StoreFault, Voucher,
 };
 
 /// What a credential of a session asks us to do. Vouchers are most of them, and small.
@@ -56,6 +56,8 @@ pub(crate) struct SessionPayment<E, S> {
     stream: Arc<OnceLock<u64>>,
     hold: u64,
     payer: Option<Account>,
+    /// Charged by what an answer used that was lost: there is nothing more to be had for it.
+    lost: bool,
 }
 
 enum Stage {
@@ -122,6 +124,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             stream,
             hold: u64::from_be_bytes(hold),
             payer: None,
+            lost: false,
         }
     }
 
@@ -177,6 +180,22 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         checked.map_err(|error| objection::signature(&error))
     }
 
+    /// Checks who signed a voucher that comes with a deposit, before gas is spent on that.
+    async fn is_signed(&self, signed: &Signed, deposit: &CheckedDeposit) -> Result<(), Denied> {
+        let DepositPurpose::Open(opening) = deposit.purpose() else {
+            let channel = self.channel(signed).await?;
+            return Ok(self.signed(&channel, signed).map(|_| ())?);
+        };
+        let voucher = Voucher {
+            channel: signed.channel,
+            cumulative: signed.cumulative,
+        };
+        let (domain, signer) = (&self.due.domain, opening.signer());
+        CheckedVoucher::recover(voucher, signed.signature, domain, signer)
+            .map(|_| ())
+            .map_err(|error| objection::signature(&error).into())
+    }
+
     /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
     /// accepted where it does not cover the price. (T62)
     async fn take(&mut self, signed: &Signed) -> Result<Checked, Denied> {
@@ -197,7 +216,9 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             if asks == Asks::Nothing {
                 return Ok((accepted, None));
             }
-            match accepted.hold(hold, now) {
+            // A request that was cut off half way and is sent again finds its own hold: the replay
+            // guard sees to it that only one of them is in work.
+            match accepted.give_back(hold.id).hold(hold, now) {
                 Ok(held) => Ok((held, None)),
                 Err(short) => Ok((accepted, Some(short))),
             }
@@ -247,7 +268,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             }
             Stage::Checked(Checked::Close(signed)) => {
                 let voucher = self.signed(&self.channel(&signed).await?, &signed)?;
-                let (channel, hash) = self.books.close(signed.channel, Some(&voucher)).await?;
+                let (channel, hash) = self.books.close(voucher, &self.due).await?;
                 Ok(managed("close", &channel, hash))
             }
             Stage::Checked(Checked::Voucher(..)) | Stage::Bound(_) | Stage::Taken => {
@@ -277,7 +298,12 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         }
         let (amount, units) = self.used(held);
         let commit = |channel: &Channel| Ok((channel.commit(hold, amount, units, now)?, ()));
-        let (channel, ()) = self.books.apply(id, commit).await?;
+        let (channel, ()) = match self.books.step(id, commit).await {
+            Ok(committed) => committed,
+            // It may have been taken. The same request, sent again, finds out. (T71)
+            Err(LedgerError::Store(fault)) if !self.keys.is_empty() => return Err(unknown(fault)),
+            Err(error) => return Err(objection::not_taken(error)),
+        };
         Ok(books::receipt(&channel, None))
     }
 
@@ -329,6 +355,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             }
             _ => false,
         };
+        let content = content && !self.lost;
         match &self.meter {
             Some(meter) if content => Purpose::Metered(meter.clone()),
             None if content => Purpose::Content,
@@ -373,6 +400,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 return Ok(());
             };
             if let Some(deposit) = first {
+                self.is_signed(&voucher, &deposit).await?;
                 // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
                 self.books.deposit(&deposit, &self.due).await?;
             }
@@ -389,6 +417,11 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             };
             let channel = self.channel(voucher).await?;
             self.signed(&channel, voucher)?;
+            // Paid by what the lost answer used, which says nothing of what another would use:
+            // the key binds neither headers nor body.
+            if self.meter.is_some() {
+                return Err(self.spent().into());
+            }
             self.payer = Some(channel.payer().into());
             Ok(())
         })
@@ -427,12 +460,22 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             self.payer = Some(channel.payer().into());
             // The hold bears the number of the request: where it is gone, it was taken.
             let held = channel.holds().iter().find(|held| held.id == hold);
-            match held.map(|held| held.amount) {
-                Some(amount) => {
+            match (held.map(|held| held.amount), &self.meter) {
+                // What was used is not known any more: nothing is taken, and it may be used anew.
+                (Some(amount), Some(_)) => {
+                    self.stage = Stage::Checked(Checked::Held(id, amount));
+                    Err(Refusal::new(MPP, REQUEST_NOT_SERVED).into())
+                }
+                (Some(amount), None) => {
                     self.stage = Stage::Checked(Checked::Held(id, amount));
                     self.commit(id, amount).await
                 }
-                None => Ok(books::receipt(&channel, None)),
+                (None, Some(_)) => {
+                    self.lost = true;
+                    let served = Reply::problem(&REQUEST_SERVED);
+                    Ok(books::receipt(&channel, None).answering(served))
+                }
+                (None, None) => Ok(books::receipt(&channel, None)),
             }
         })
     }
@@ -458,6 +501,15 @@ fn managed(action: &str, channel: &Channel, transaction: Option<B256>) -> Settle
     books::receipt(channel, transaction).answering(books::answer(action, channel, transaction))
 }
 
+fn unknown(fault: StoreFault) -> Denied {
+    Denied::Unknown(Pending {
+        evidence: bytes::Bytes::new(),
+        headers: Vec::new(),
+        code: "settlement_pending",
+        cause: Box::new(fault),
+    })
+}
+
 /// How long a request that bears an `Idempotency-Key` is remembered.
 const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -467,6 +519,14 @@ const REQUEST_SERVED: Problem = Problem::new(
     http::StatusCode::CONFLICT,
     "request_served",
     "a request with this Idempotency-Key was served already; nothing was charged again",
+);
+
+const REQUEST_NOT_SERVED: Problem = Problem::new(
+    "urn:tollgate:problem:request-not-served",
+    "Request Not Served",
+    http::StatusCode::CONFLICT,
+    "request_not_served",
+    "the request with this Idempotency-Key was neither served nor charged; send it again",
 );
 
 #[cfg(test)]

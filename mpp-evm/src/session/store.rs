@@ -3,7 +3,8 @@ use std::future::Future;
 
 use super::{Channel, ChannelId};
 
-/// Which writing of a record was read. Two writings of one record never bear the same.
+/// Which writing of a record was read. Two writings that differ never bear the same, also when
+/// the record was forgotten between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version(pub u128);
 

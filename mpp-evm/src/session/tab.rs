@@ -116,8 +116,9 @@ impl<E: Escrow, S: ChannelStore> ChannelTab<E, S> {
                     return Err(Short::Ended);
                 };
                 self.left = 0;
-                let need = books::need_voucher(&channel, cost, self.due.least_delta);
-                Err(Short::NeedVoucher(need.into()))
+                let now = self.books.clock.now();
+                let need = books::need_voucher(&channel, cost, self.due.least_delta, now);
+                Err(need.map_or(Short::Ended, |need| Short::NeedVoucher(need.into())))
             }
             Err(LedgerError::Refused(error)) => {
                 tracing::debug!(%error, "a stream ends with its channel");

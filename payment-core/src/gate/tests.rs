@@ -203,6 +203,48 @@ fn only_one_readable_preference_counts() {
 }
 
 #[test]
+fn only_one_readable_idempotency_key_counts() {
+    let request = || http::Request::post("/");
+    let key = |request| ask_with(None, price().into(), request).idempotency_key;
+    assert_eq!(key(request()), None);
+    let one = request().header("idempotency-key", "k 1");
+    assert_eq!(key(one).as_deref(), Some("k 1"));
+    for second in ["k 1", "k 2", ""] {
+        let two = request()
+            .header("idempotency-key", "k 1")
+            .header("idempotency-key", second);
+        assert_eq!(key(two), None, "{second:?}");
+    }
+    let unreadable = request().header("idempotency-key", &b"k\xff"[..]);
+    assert_eq!(key(unreadable), None);
+}
+
+#[test]
+fn the_head_tells_whether_there_is_a_body() {
+    use http::Version;
+
+    let has_body = |version, headers: &[(&str, &str)]| {
+        let mut request = http::Request::post("/").version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        ask_with(None, price().into(), request).has_body
+    };
+    for version in [Version::HTTP_10, Version::HTTP_11] {
+        assert!(!has_body(version, &[]), "{version:?}");
+        assert!(has_body(version, &[("transfer-encoding", "chunked")]));
+    }
+    // Later versions frame a body without saying so.
+    for version in [Version::HTTP_2, Version::HTTP_3] {
+        assert!(has_body(version, &[]), "{version:?}");
+    }
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        assert!(!has_body(version, &[("content-length", "0")]));
+        assert!(has_body(version, &[("content-length", "1")]));
+    }
+}
+
+#[test]
 fn only_a_preflight_is_free() {
     let gate = Gate::new(Shy).route(price()).unwrap();
     let admit = |request: http::request::Builder| {

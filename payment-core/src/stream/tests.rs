@@ -18,6 +18,7 @@ struct State {
     /// Units that are authorized, and taken of them.
     authorized: u64,
     charged: u64,
+    charges: u32,
     ended: bool,
     /// Whether changes go unnoticed, as those of another process do.
     deaf: bool,
@@ -127,6 +128,7 @@ impl Tab for Scripted {
         Soon::later(async move {
             self.0.state(|state| {
                 state.asked += 1;
+                state.charges += 1;
                 state.changed = false;
             });
             step_back().await;
@@ -363,6 +365,7 @@ fn events_of_several_units_are_paid_whole_and_free_ones_not_at_all() {
         assert_eq!(client.message(), data);
         assert_eq!(stage.charged(), charged);
     }
+    assert_eq!(stage.state(|state| state.charges), 2);
     assert_eq!(client.needs(), "5");
 }
 

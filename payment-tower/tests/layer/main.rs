@@ -7,6 +7,8 @@ mod disconnect;
 #[cfg(feature = "axum")]
 mod extractor;
 mod holding;
+#[cfg(feature = "axum")]
+mod metering;
 mod methods;
 mod paying;
 mod service;

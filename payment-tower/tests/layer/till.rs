@@ -1,5 +1,5 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use payment_core::{
-    Account, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, Limits, Money,
-    Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName, Purpose, Receipt,
-    Refusal, ReplayKey, RequestHead, Route, Soon, Timestamp, Units, usd,
+    Account, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, Limits, Meter,
+    Money, Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName, Purpose,
+    Receipt, Refusal, ReplayKey, RequestHead, Route, Short, Soon, Tab, Timestamp, Units, usd,
 };
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
@@ -42,6 +42,71 @@ pub(crate) struct Till {
     /// A settlement has begun and waits for its permit.
     pub(crate) settling: Notify,
     pub(crate) released: Notify,
+    pub(crate) account: Arc<TillAccount>,
+}
+
+/// What a buyer has authorized of a route that is priced by the unit, and what was taken of it.
+#[derive(Default)]
+pub(crate) struct TillAccount {
+    pub(crate) authorized: AtomicU64,
+    pub(crate) charged: AtomicU64,
+    pub(crate) changed: Notify,
+    /// What each settled response was said to have used; `None` for a stream.
+    pub(crate) used: Mutex<Vec<Option<u64>>>,
+    pub(crate) tab_dropped: Notify,
+}
+
+impl TillAccount {
+    pub(crate) fn authorize(&self, units: u64) {
+        self.authorized.fetch_add(units, Ordering::SeqCst);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn charged(&self) -> u64 {
+        self.charged.load(Ordering::SeqCst)
+    }
+
+    fn fund(&self, units: u64) -> Result<u64, Short> {
+        let charged = self.charged() + units;
+        let authorized = self.authorized.load(Ordering::SeqCst);
+        if charged <= authorized {
+            return Ok(charged);
+        }
+        let need = format!("{{\"requiredCumulative\":\"{charged}\"}}");
+        Err(Short::NeedVoucher(need.into()))
+    }
+}
+
+struct TillTab(Arc<TillAccount>);
+
+impl Tab for TillTab {
+    fn covers(&mut self, units: u64) -> Soon<'_, Result<(), Short>> {
+        Soon::now(self.0.fund(units).map(drop))
+    }
+
+    fn charge(&mut self, units: u64) -> Soon<'_, Result<(), Short>> {
+        Soon::later(async move {
+            tokio::task::yield_now().await;
+            let charged = self.0.fund(units)?;
+            self.0.charged.store(charged, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.changed.notified())
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, Option<Bytes>> {
+        let json = format!("{{\"spent\":\"{}\"}}", self.0.charged());
+        Box::pin(std::future::ready(Some(json.into())))
+    }
+}
+
+impl Drop for TillTab {
+    fn drop(&mut self) {
+        self.0.tab_dropped.notify_one();
+    }
 }
 
 impl Till {
@@ -63,6 +128,7 @@ impl Till {
             go: Semaphore::new(permits),
             settling: Notify::new(),
             released: Notify::new(),
+            account: Arc::default(),
         })
     }
 
@@ -91,20 +157,29 @@ impl Till {
     }
 }
 
-/// Takes `x-test-pay: <nonce>`.
+/// Takes `x-test-pay: <nonce>`. On a route that is priced by the unit, a `HEAD` authorizes one unit
+/// more.
 struct TestPay(Arc<Till>);
+
+struct TestOffering {
+    till: Arc<Till>,
+    metered: bool,
+}
 
 impl PaymentProtocol for TestPay {
     fn name(&self) -> ProtocolName {
         NAME
     }
 
-    fn offer(&self, _: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
-        Ok(Some(Box::new(Self(Arc::clone(&self.0)))))
+    fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
+        Ok(Some(Box::new(TestOffering {
+            till: Arc::clone(&self.0),
+            metered: route.is_metered(),
+        })))
     }
 }
 
-impl Offering for TestPay {
+impl Offering for TestOffering {
     fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal> {
         let mut found = None;
         head.each_value(PAY, &mut |value| {
@@ -123,9 +198,15 @@ impl Offering for TestPay {
         Soon::now(Ok(Challenge::new(vec![(WWW_AUTHENTICATE, line)], members)))
     }
 
-    fn bind(&self, _: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
+    fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
+        let account = &self.till.account;
         Ok(Box::new(TestPayment {
-            till: Arc::clone(&self.0),
+            purpose: match &*ask.method {
+                _ if !self.metered => Purpose::Content,
+                "HEAD" => Purpose::Management,
+                _ => Purpose::Metered(Meter::new(TillTab(Arc::clone(account)))),
+            },
+            till: Arc::clone(&self.till),
             keys: [ReplayKey::new("test", &[&claim.credential])],
             payer: Account::parse("alice"),
         }))
@@ -134,6 +215,7 @@ impl Offering for TestPay {
 
 struct TestPayment {
     till: Arc<Till>,
+    purpose: Purpose,
     keys: [ReplayKey; 1],
     payer: Account,
 }
@@ -170,7 +252,7 @@ impl Payment for TestPayment {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Content
+        self.purpose.clone()
     }
 
     fn check(&mut self) -> Result<(), Refusal> {
@@ -201,6 +283,17 @@ impl Payment for TestPayment {
             self.till.settles.fetch_add(1, Ordering::SeqCst);
             self.till.settling.notify_one();
             self.till.go.acquire().await.unwrap().forget();
+            match &self.purpose {
+                Purpose::Metered(meter) => {
+                    let used = match meter.is_streaming() {
+                        true => None,
+                        false => Some(meter.reported().unwrap_or(1)),
+                    };
+                    self.till.account.used.lock().unwrap().push(used);
+                }
+                Purpose::Management => self.till.account.authorize(1),
+                _ => {}
+            }
             match self.till.verdict {
                 Verdict::Yes => Ok(Self::receipt()),
                 Verdict::Silent => Ok(Receipt::default()),

@@ -199,7 +199,7 @@ fn is_payer(deposit: &CheckedDeposit, chain: &ChainState) -> Result<(), Denied> 
 
 /// The call that brings a deposit, and what makes it good for once; `None` where the payer has
 /// sent it.
-fn call(deposit: &CheckedDeposit) -> Option<(Nonce, Bytes)> {
+pub(super) fn call(deposit: &CheckedDeposit) -> Option<(Nonce, Bytes)> {
     let (from, amount) = (deposit.payer(), deposit.amount());
     let channel_id = deposit.channel().word();
     let (nonce, data) = match (deposit.purpose(), deposit.proof()) {

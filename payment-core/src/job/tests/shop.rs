@@ -66,6 +66,8 @@ pub(super) fn polled<T>(
 pub(super) struct Page {
     world: Arc<World>,
     status: StatusCode,
+    /// What a stream is paid from.
+    _tab: Option<Box<dyn Tab>>,
 }
 
 impl Served for Page {
@@ -169,8 +171,9 @@ impl Shop {
             panic!("answered at once");
         };
         let world = Arc::clone(&self.world);
-        Box::pin(job.run(spawn, move |_paid| async move {
+        Box::pin(job.run(spawn, move |paid| async move {
             let act = world.act("serve");
+            let tab = world.handle(&paid);
             pause().await;
             let status = match act {
                 Act::Hang => {
@@ -182,7 +185,11 @@ impl Shop {
                 Act::Ok => StatusCode::OK,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             };
-            Ok(Page { world, status })
+            Ok(Page {
+                world,
+                status,
+                _tab: tab,
+            })
         }))
     }
 
@@ -206,11 +213,16 @@ impl Shop {
                 ..Seen::default()
             },
             Ok(Outcome::Reply(reply)) => {
-                let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+                let code = if reply.body.is_empty() {
+                    String::new()
+                } else {
+                    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+                    body["code"].as_str().unwrap().to_owned()
+                };
                 assert_eq!(reply.headers["cache-control"], "no-store");
                 Seen {
                     status: reply.status.as_u16(),
-                    code: body["code"].as_str().unwrap().into(),
+                    code,
                     receipt: reply.headers.contains_key(RECEIPT),
                     wait: reply.headers.contains_key("retry-after"),
                     challenged: reply.headers.contains_key("x-challenge"),

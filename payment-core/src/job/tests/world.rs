@@ -31,13 +31,35 @@ pub(super) enum Act {
     Panic,
 }
 
+/// What a handler does with its meter.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Handling {
+    #[default]
+    Plain,
+    Reports(u64),
+    Streams,
+}
+
+/// What a settlement found on the meter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Used {
+    Reported(Option<u64>),
+    Streamed,
+}
+
 pub(super) struct World {
     log: Mutex<Vec<&'static str>>,
+    all: Mutex<Vec<&'static str>>,
     script: Mutex<HashMap<&'static str, VecDeque<Act>>>,
     /// How often the money of a credential has moved.
     pub(super) moved: Mutex<BTreeMap<String, u32>>,
     /// What each reconciliation was given.
     pub(super) evidence: Mutex<Vec<Vec<u8>>>,
+    pub(super) handling: Mutex<Handling>,
+    /// Whether each handler had a meter.
+    pub(super) metered: Mutex<Vec<bool>>,
+    pub(super) used: Mutex<Vec<Used>>,
+    tabs_dropped: AtomicUsize,
     held: Semaphore,
 }
 
@@ -45,6 +67,11 @@ impl World {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             log: Mutex::default(),
+            all: Mutex::default(),
+            handling: Mutex::default(),
+            metered: Mutex::default(),
+            used: Mutex::default(),
+            tabs_dropped: AtomicUsize::new(0),
             script: Mutex::default(),
             moved: Mutex::default(),
             evidence: Mutex::default(),
@@ -54,6 +81,28 @@ impl World {
 
     pub(super) fn note(&self, step: &'static str) {
         self.log.lock().unwrap().push(step);
+        self.all.lock().unwrap().push(step);
+    }
+
+    /// All steps of this world; the log begins anew each time it is looked at.
+    pub(super) fn all(&self) -> Vec<&'static str> {
+        self.all.lock().unwrap().clone()
+    }
+
+    /// How many streams have come to their end.
+    pub(super) fn tabs_dropped(&self) -> usize {
+        self.tabs_dropped.load(Ordering::SeqCst)
+    }
+
+    /// What a handler does with its meter; the tab of a stream goes with its response.
+    pub(super) fn handle(&self, paid: &Paid) -> Option<Box<dyn Tab>> {
+        self.metered.lock().unwrap().push(paid.meter().is_some());
+        match (*self.handling.lock().unwrap(), paid.meter()) {
+            (Handling::Reports(units), Some(meter)) => meter.report(units),
+            (Handling::Streams, Some(meter)) => return meter.stream(),
+            _ => {}
+        }
+        None
     }
 
     pub(super) fn log(&self) -> Vec<&'static str> {
@@ -183,7 +232,9 @@ impl Offering for FakeOffering {
         }
     }
 
-    /// A credential is `name:payer:valid_until`; payer 0 is nobody, a name with `v` has no keys.
+    /// A credential is `name:payer:valid_until`; payer 0 is nobody, a name that begins with `v`
+    /// has no keys. The name says what it is for: one with `meter` is paid by use, one with
+    /// `manage` is management, which is answered unless it is done `silently`.
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
         match self.0.act("bind") {
             Act::Fail => return Err(Fault::upstream("bind", "down").into()),
@@ -198,8 +249,16 @@ impl Offering for FakeOffering {
             true => Vec::new(),
             false => vec![ReplayKey::new("fake", &[name.as_bytes()])],
         };
+        let purpose = if name.contains("manage") {
+            Purpose::Management
+        } else if name.contains("meter") {
+            Purpose::Metered(Meter::new(FakeTab(Arc::clone(&self.0))))
+        } else {
+            Purpose::Content
+        };
         Ok(Box::new(FakePayment {
             world: Arc::clone(&self.0),
+            purpose,
             keys,
             payer: (payer != 0).then(|| Account::Other(format!("payer {payer}").into())),
             valid_until: Timestamp::from_seconds(valid_until),
@@ -209,8 +268,36 @@ impl Offering for FakeOffering {
     }
 }
 
+/// A tab that is never charged: only that it is there matters.
+struct FakeTab(Arc<World>);
+
+impl Tab for FakeTab {
+    fn covers(&mut self, _: u64) -> Soon<'_, Result<(), Short>> {
+        Soon::now(Err(Short::Ended))
+    }
+
+    fn charge(&mut self, _: u64) -> Soon<'_, Result<(), Short>> {
+        Soon::now(Err(Short::Ended))
+    }
+
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, Option<bytes::Bytes>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+impl Drop for FakeTab {
+    fn drop(&mut self) {
+        self.0.tabs_dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 struct FakePayment {
     world: Arc<World>,
+    purpose: Purpose,
     name: String,
     keys: Vec<ReplayKey>,
     payer: Option<Account>,
@@ -220,7 +307,26 @@ struct FakePayment {
 
 impl FakePayment {
     fn receipt(&self) -> Receipt {
-        Receipt::new(format!("tx of {}", self.name), &RECEIPT, "paid")
+        let receipt = Receipt::new(format!("tx of {}", self.name), &RECEIPT, "paid");
+        match self.purpose {
+            Purpose::Management if !self.name.contains("silently") => {
+                receipt.answering(Reply::json(StatusCode::OK, r#"{"code":"managed"}"#))
+            }
+            _ => receipt,
+        }
+    }
+
+    fn use_up(&self) {
+        if let Purpose::Metered(meter) = &self.purpose {
+            self.world
+                .used
+                .lock()
+                .unwrap()
+                .push(match meter.is_streaming() {
+                    true => Used::Streamed,
+                    false => Used::Reported(meter.reported()),
+                });
+        }
     }
 }
 
@@ -246,7 +352,7 @@ impl Payment for FakePayment {
     }
 
     fn purpose(&self) -> Purpose {
-        Purpose::Content
+        self.purpose.clone()
     }
 
     fn check(&mut self) -> Result<(), Refusal> {
@@ -274,7 +380,15 @@ impl Payment for FakePayment {
     }
 
     fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
-        Soon::now(Ok(()))
+        Soon::later(async {
+            let act = self.world.act("resume");
+            pause().await;
+            match act {
+                Act::Fail => Err(Fault::upstream("resume", "down").into()),
+                Act::Unknown | Act::UnknownMoved => Err(unknown(b"resume")),
+                act => Ok(sync(act, "resume")?),
+            }
+        })
     }
 
     fn paid(&self) -> Paid {
@@ -299,6 +413,7 @@ impl Payment for FakePayment {
                         self.world.hang().await;
                     }
                     self.world.move_money(&self.name);
+                    self.use_up();
                     pause().await;
                     assert!(act != Act::Panic, "settle panicked");
                     Ok(self.receipt())

@@ -1,0 +1,580 @@
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use payment_core::{Denied, Timestamp};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep;
+
+use super::{Channel, ChannelError, ChannelId, ChannelStore, Desk, DeskError, Escrow, LedgerError};
+
+/// Looks after the channels of a [`Desk`], so that what was earned reaches the chain in time.
+///
+/// - What was earned is settled when it is enough, or when it has waited for long.
+/// - A payer who asks to close without us is answered by settling the highest voucher at once,
+///   and again until it is done. (RULES.md, T67)
+/// - Channels in use are read from the chain at least every minute, others that owe us something
+///   every two.
+/// - Closings that were left, as by a restart, are taken up again. Idle channels are closed.
+/// - What fails is tried again, later and later.
+///
+/// Several keepers of the same books, in several processes, pay nothing twice. Each needs an
+/// account of its own to send from ([`Settler`](payment_evm::Settler) owns its nonce), and may
+/// now and then pay gas for what another was faster at.
+///
+/// ```no_run
+/// # use mpp_evm::session::{ChannelStore, Desk, Escrow, Keeper};
+/// # use std::time::Duration;
+/// # async fn run<E: Escrow, S: ChannelStore>(
+/// #     desk: Desk<E, S>,
+/// #     stop: impl Future<Output = ()> + Send + 'static,
+/// # ) {
+/// let keeper = Keeper::new(desk)
+///     .settle_at(5_000_000) // base units: 5 dollars of 6 decimals
+///     .settle_after(Duration::from_secs(6 * 3600));
+/// tokio::spawn(keeper.run(stop));
+/// # }
+/// ```
+pub struct Keeper<E, S> {
+    desk: Desk<E, S>,
+    rules: Rules,
+    notes: Arc<Mutex<Notes>>,
+    stopping: Arc<AtomicBool>,
+}
+
+/// What a keeper has done in one round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Channels read from the chain.
+    pub refreshed: usize,
+    /// Transactions that have settled.
+    pub settled: usize,
+    /// Channels closed.
+    pub closed: usize,
+    /// Channels forgotten.
+    pub forgotten: usize,
+    /// What has failed, or is not known to have succeeded.
+    pub failed: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Rules {
+    settle_at: Option<u128>,
+    settle_after: Duration,
+    close_after: Duration,
+    refresh_every: Duration,
+    forget_after: Option<Duration>,
+    at_once: usize,
+    every: Duration,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How long after its last charge a channel counts as in use.
+const IN_USE: Duration = Duration::from_secs(600);
+
+/// How often a channel is read that is not in use and owes us something. A forced close is seen
+/// with most of the grace period left.
+const WATCH_EVERY: Duration = Duration::from_secs(120);
+
+/// How often any other is.
+const GLANCE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Names of channels read from the books at once.
+const PAGE: usize = 256;
+
+/// What waits between two tries of what has failed, at most: where a grace period runs, and where
+/// none does.
+const URGENT: Duration = Duration::from_secs(30);
+const PATIENT: Duration = Duration::from_secs(600);
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            settle_at: None,
+            settle_after: DAY,
+            close_after: DAY * 30,
+            refresh_every: MINUTE / 2,
+            forget_after: None,
+            at_once: 8,
+            every: Duration::from_secs(10),
+        }
+    }
+}
+
+impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
+    /// A keeper of this desk.
+    #[must_use]
+    pub fn new(desk: Desk<E, S>) -> Self {
+        Self {
+            desk,
+            rules: Rules::default(),
+            notes: Arc::default(),
+            stopping: Arc::default(),
+        }
+    }
+
+    /// Settles a channel that has earned so much beyond what was settled, in base units. Not by
+    /// amount without this.
+    #[must_use]
+    pub const fn settle_at(mut self, units: u128) -> Self {
+        self.rules.settle_at = Some(units);
+        self
+    }
+
+    /// Settles what was earned and waits for so long, or on a channel that was not used for so
+    /// long. One day without this.
+    #[must_use]
+    pub const fn settle_after(mut self, wait: Duration) -> Self {
+        self.rules.settle_after = wait;
+        self
+    }
+
+    /// Closes channels that were not used for so long. 30 days without this.
+    #[must_use]
+    pub const fn close_after(mut self, idle: Duration) -> Self {
+        self.rules.close_after = idle;
+        self
+    }
+
+    /// How often channels in use are read from the chain. 30 s without this; never so seldom that
+    /// what is known of one could be older than a minute.
+    #[must_use]
+    pub const fn refresh_every(mut self, interval: Duration) -> Self {
+        self.rules.refresh_every = interval;
+        self
+    }
+
+    /// Forgets channels that are closed for so long. Without this the books keep them.
+    #[must_use]
+    pub const fn forget_after(mut self, closed: Duration) -> Self {
+        self.rules.forget_after = Some(closed);
+        self
+    }
+
+    /// How many channels are worked on at once. 8 without this.
+    #[must_use]
+    pub fn at_once(mut self, channels: usize) -> Self {
+        self.rules.at_once = channels.max(1);
+        self
+    }
+
+    /// How long to rest between two rounds. 10 s without this.
+    #[must_use]
+    pub const fn every(mut self, rest: Duration) -> Self {
+        self.rules.every = rest;
+        self
+    }
+
+    /// Makes one round after another until `stop` is ready. What was begun by then is brought to
+    /// its end, and nothing else is begun.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it leaves closings half way; the next keeper takes them up.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            {
+                let mut round = pin!(self.tick());
+                tokio::select! {
+                    biased;
+                    () = &mut stop => {
+                        self.stopping.store(true, Ordering::Relaxed);
+                        round.await;
+                        return;
+                    }
+                    _ = &mut round => {}
+                }
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                () = sleep(self.rules.every) => {}
+            }
+        }
+    }
+
+    /// Makes one round, by the clock of the desk. Needs a tokio runtime.
+    pub async fn tick(&self) -> Tally {
+        let mut tally = Tally::default();
+        let mut tasks = JoinSet::new();
+        let round = self.notes().begin();
+        let mut after = None;
+        let complete = loop {
+            let page = match self.desk.ledger().store().list(after, PAGE).await {
+                Ok(page) => page,
+                Err(fault) => {
+                    tracing::warn!(fault = &fault as &dyn Error, "the books can't be read");
+                    tally.failed += 1;
+                    break false;
+                }
+            };
+            let Some(last) = page.last().copied() else {
+                break true;
+            };
+            after = Some(last);
+            for id in page {
+                while tasks.len() >= self.rules.at_once {
+                    tally.add(tasks.join_next().await);
+                }
+                if self.stopping.load(Ordering::Relaxed) {
+                    break;
+                }
+                match self.desk.load(id).await {
+                    Ok(channel) if self.has_work(&channel, round) => {
+                        tasks.spawn(self.clone().tend(channel));
+                    }
+                    Ok(_) => {}
+                    Err(error) if is_moot(&error) => {}
+                    // One that can't be read must not keep the others waiting.
+                    Err(error) => {
+                        tracing::error!(channel = %id, error = &error as &dyn Error, "a channel can't be read");
+                        tally.failed += 1;
+                    }
+                }
+            }
+            if self.stopping.load(Ordering::Relaxed) {
+                break false;
+            }
+        };
+        while !tasks.is_empty() {
+            tally.add(tasks.join_next().await);
+        }
+        if complete {
+            self.notes().end(round);
+        }
+        tally
+    }
+
+    /// Whether there may be something to do: the next thing that there is is found by [`Self::tend`].
+    fn has_work(&self, channel: &Channel, round: u64) -> bool {
+        let now = self.desk.now();
+        self.notes().see(channel, now, round);
+        self.next(channel, now).is_some()
+    }
+
+    /// Does what there is to do for a channel, one thing after the other.
+    async fn tend(self, mut channel: Channel) -> Tally {
+        let mut tally = Tally::default();
+        let id = channel.id();
+        // Each thing done leads to another, and none to itself: a bound, not a number that counts.
+        for _ in 0..4 {
+            let Some(duty) = self.next(&channel, self.desk.now()) else {
+                break;
+            };
+            let outcome = self.perform(duty, id, &mut tally).await;
+            let now = self.desk.now();
+            match outcome {
+                Ok(next) => {
+                    self.notes().succeeded(id, duty);
+                    match next {
+                        Some(next) => channel = next,
+                        None => break,
+                    }
+                }
+                Err(error) if is_moot(&error) => break,
+                Err(error) => {
+                    tracing::warn!(channel = %id, ?duty, error = &error as &dyn Error, "a channel is not looked after");
+                    tally.failed += 1;
+                    self.notes().failed(id, duty, now);
+                    // Not known to be what it was.
+                    match self.desk.load(id).await {
+                        Ok(next) => channel = next,
+                        Err(_) => break,
+                    }
+                }
+            }
+        }
+        tally
+    }
+
+    /// Does one thing; the channel as it is afterwards.
+    async fn perform(
+        &self,
+        duty: Duty,
+        id: ChannelId,
+        tally: &mut Tally,
+    ) -> Result<Option<Channel>, DeskError> {
+        match duty {
+            Duty::Refresh => {
+                let channel = self.desk.refresh(id).await?;
+                tally.refreshed += 1;
+                Ok(Some(channel))
+            }
+            Duty::Rescue | Duty::Settle => {
+                let booked = self.desk.settle_channel(id).await?;
+                tally.settled += usize::from(booked.transaction.is_some());
+                Ok(Some(booked.channel))
+            }
+            Duty::Resume | Duty::Close => match self.desk.close_channel(id).await {
+                Ok(booked) => {
+                    tally.closed += 1;
+                    Ok(Some(booked.channel))
+                }
+                Err(error @ DeskError::Escrow(Denied::Refused(_))) => {
+                    // A token that does not pay the payer back may yet pay us.
+                    let booked = self.desk.settle_channel(id).await?;
+                    tally.settled += usize::from(booked.transaction.is_some());
+                    Err(error)
+                }
+                Err(error) => Err(error),
+            },
+            Duty::Forget(after) => {
+                tally.forgotten += usize::from(self.desk.forget(id, after).await?);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What is to be done next for a channel, at this moment.
+    fn next(&self, channel: &Channel, now: Timestamp) -> Option<Duty> {
+        let duty = self.duties(channel, now);
+        let notes = self.notes();
+        duty.into_iter()
+            .flatten()
+            .find(|duty| notes.may_try(channel.id(), *duty, now))
+    }
+
+    fn duties(&self, channel: &Channel, now: Timestamp) -> [Option<Duty>; 2] {
+        let rules = &self.rules;
+        if channel.finalized() {
+            let old = |after: &Duration| channel.seen_at().plus(*after) <= now;
+            return [rules.forget_after.filter(old).map(Duty::Forget), None];
+        }
+        if let Some(until) = channel.closing_until() {
+            // Somebody works on it until then.
+            return [(until <= now).then_some(Duty::Resume), None];
+        }
+        let stale = channel.seen_at().plus(self.refresh_after(channel, now)) <= now;
+        let leaving = channel.close_requested_at() != 0;
+        let payout = if leaving {
+            channel.unsettled().map(|_| Duty::Rescue)
+        } else if channel.used_at().plus(rules.close_after) <= now {
+            Some(Duty::Close)
+        } else {
+            self.is_due(channel, now).then_some(Duty::Settle)
+        };
+        [stale.then_some(Duty::Refresh), payout]
+    }
+
+    fn refresh_after(&self, channel: &Channel, now: Timestamp) -> Duration {
+        let in_use = now < channel.used_at().plus(IN_USE) || !channel.holds().is_empty();
+        match (in_use, channel.unsettled()) {
+            // Old enough to be too old before the next round.
+            (true, _) => {
+                let before = MINUTE.saturating_sub(self.rules.every);
+                self.rules.refresh_every.min(before)
+            }
+            (false, Some(_)) => WATCH_EVERY,
+            (false, None) => GLANCE_EVERY,
+        }
+    }
+
+    /// Whether what was earned should go to the chain. What was authorized and not earned does
+    /// not hurry: the payer may yet close by less.
+    fn is_due(&self, channel: &Channel, now: Timestamp) -> bool {
+        let earned = channel.spent().saturating_sub(channel.settled());
+        if earned == 0 || channel.unsettled().is_none() {
+            return false;
+        }
+        let waited = |since: Timestamp| since.plus(self.rules.settle_after) <= now;
+        let owing_since = self.notes().owing_since(channel.id());
+        // A channel that never rests is told by the notes; one that does, after a restart too, by
+        // its last use.
+        self.rules.settle_at.is_some_and(|least| earned >= least)
+            || owing_since.is_some_and(waited)
+            || waited(channel.used_at())
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // Nothing under the lock panics half way.
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What there is to do for a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Duty {
+    Refresh,
+    /// Settle while a grace period runs.
+    Rescue,
+    /// Close what somebody has left half closed. Perhaps a grace period runs.
+    Resume,
+    Settle,
+    Close,
+    Forget(Duration),
+}
+
+/// What waits together after a failure. What is urgent does not wait for what is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Reading,
+    Paying,
+    Urgent,
+}
+
+impl Duty {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Refresh | Self::Forget(_) => Kind::Reading,
+            Self::Settle | Self::Close => Kind::Paying,
+            Self::Rescue | Self::Resume => Kind::Urgent,
+        }
+    }
+
+    /// The longest wait after a failure.
+    const fn longest_wait(self) -> Duration {
+        match self.kind() {
+            Kind::Reading | Kind::Urgent => URGENT,
+            Kind::Paying => PATIENT,
+        }
+    }
+}
+
+/// Others have done it, or do it now.
+fn is_moot(error: &DeskError) -> bool {
+    matches!(
+        error,
+        DeskError::Ledger(
+            LedgerError::Unknown
+                | LedgerError::Refused(
+                    ChannelError::Foreign | ChannelError::Finalized | ChannelError::Closing
+                )
+        )
+    )
+}
+
+/// What a keeper remembers of channels from round to round, and may forget.
+#[derive(Debug, Default)]
+struct Notes {
+    round: u64,
+    of: HashMap<ChannelId, Note>,
+}
+
+#[derive(Debug, Default)]
+struct Note {
+    /// The round that has seen it last.
+    round: u64,
+    /// Since when something is owed beyond this much that is settled.
+    owing: Option<(u128, Timestamp)>,
+    /// By [`Kind`].
+    retries: [Retry; 3],
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Retry {
+    wait: Duration,
+    not_before: Timestamp,
+}
+
+impl Notes {
+    const fn begin(&mut self) -> u64 {
+        self.round = self.round.wrapping_add(1);
+        self.round
+    }
+
+    /// Forgets channels that are not there any more.
+    fn end(&mut self, round: u64) {
+        self.of.retain(|_, note| note.round >= round);
+    }
+
+    /// Notes since when something is owed. What owes nothing and fails nowhere needs no note.
+    fn see(&mut self, channel: &Channel, now: Timestamp, round: u64) {
+        let (id, settled) = (channel.id(), channel.settled());
+        let known = self.of.get_mut(&id);
+        if channel.spent() <= settled {
+            if let Some(note) = known {
+                (note.round, note.owing) = (round, None);
+                if note.retries == <[Retry; 3]>::default() {
+                    self.of.remove(&id);
+                }
+            }
+            return;
+        }
+        let since = match (settled, &known) {
+            // Not seen before, and nothing was settled yet: so long it can have waited.
+            (0, None) => channel.created_at(),
+            _ => now,
+        };
+        let note = self.of.entry(id).or_default();
+        note.round = round;
+        if note.owing.is_none_or(|(then, _)| then != settled) {
+            note.owing = Some((settled, since));
+        }
+    }
+
+    fn owing_since(&self, id: ChannelId) -> Option<Timestamp> {
+        let owing = self.of.get(&id).and_then(|note| note.owing);
+        owing.map(|(_, since)| since)
+    }
+
+    fn may_try(&self, id: ChannelId, duty: Duty, now: Timestamp) -> bool {
+        let note = self.of.get(&id);
+        note.is_none_or(|note| note.retries[duty.kind() as usize].not_before <= now)
+    }
+
+    fn succeeded(&mut self, id: ChannelId, duty: Duty) {
+        if let Some(note) = self.of.get_mut(&id) {
+            note.retries[duty.kind() as usize] = Retry::default();
+        }
+    }
+
+    fn failed(&mut self, id: ChannelId, duty: Duty, now: Timestamp) {
+        let round = self.round;
+        let note = self.of.entry(id).or_default();
+        note.round = round;
+        let retry = &mut note.retries[duty.kind() as usize];
+        retry.wait = (retry.wait * 2).clamp(FIRST_WAIT, duty.longest_wait());
+        retry.not_before = now.plus(retry.wait);
+    }
+}
+
+impl Tally {
+    fn add(&mut self, ended: Option<Result<Self, JoinError>>) {
+        match ended {
+            Some(Ok(other)) => {
+                self.refreshed += other.refreshed;
+                self.settled += other.settled;
+                self.closed += other.closed;
+                self.forgotten += other.forgotten;
+                self.failed += other.failed;
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "a task of the keeper ended early");
+                self.failed += 1;
+            }
+            None => {}
+        }
+    }
+}
+
+impl<E, S> Clone for Keeper<E, S> {
+    fn clone(&self) -> Self {
+        Self {
+            desk: self.desk.clone(),
+            rules: self.rules,
+            notes: Arc::clone(&self.notes),
+            stopping: Arc::clone(&self.stopping),
+        }
+    }
+}
+
+impl<E, S> fmt::Debug for Keeper<E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper")
+            .field("desk", &self.desk)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "onchain"))]
+mod tests;
