@@ -170,7 +170,7 @@ impl Escrow for NeverAsked {
         ESCROW
     }
 
-    fn pays(&self, _: alloy_primitives::Address) -> bool {
+    fn pays(&self, _: Address) -> bool {
         true
     }
 

@@ -70,8 +70,8 @@ impl Escrow for NeverAsked {
         ESCROW
     }
 
-    fn pays(&self, _: Address) -> bool {
-        true
+    fn pays(&self, payee: Address) -> bool {
+        payee == PAYEE
     }
 
     fn takes(&self, kind: CredentialType) -> bool {

@@ -127,6 +127,11 @@ fn settings_that_cannot_work_are_found_when_the_route_is_built() {
     let without_authorizations = Session::new(plain_token, PAYEE, NeverAsked::ON_CHAIN);
     for (name, session, expected) in [
         ("another chain", by_hash(elsewhere), "escrow"),
+        (
+            "a payee without a key",
+            Session::new(token(), PAYER, NeverAsked::ON_CHAIN),
+            "escrow",
+        ),
         ("no type", useless, "deposits"),
         ("none named", session().deposits([]), "deposits"),
         (
