@@ -14,8 +14,8 @@ use tokio::runtime::Runtime;
 use tower::Service;
 
 use crate::cases::{Case, Cases};
-use crate::number::{each, less, median, quiet, thousandths};
 use crate::{Failure, Pace};
+use tollgate_benches::number::{each, less, median, quiet, thousandths};
 
 /// Requests whose allocations are counted, one by one.
 pub(crate) const COUNTED: usize = 33;

@@ -8,8 +8,8 @@ use axum::Router;
 use http::StatusCode;
 
 use crate::cases::{Case, Cases};
-use crate::number::{each, median, thousandths};
 use crate::{Failure, Pace};
+use tollgate_benches::number::{each, median, thousandths};
 
 /// Connections, each with one request under way.
 const CONNECTIONS: usize = 4;

@@ -14,7 +14,6 @@
 mod cases;
 mod inside;
 mod loopback;
-mod number;
 mod shop;
 mod table;
 mod till;

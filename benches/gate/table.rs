@@ -3,7 +3,7 @@
 use crate::cases::Cases;
 use crate::inside::{Curve, Inside};
 use crate::loopback::Loopback;
-use crate::number::{fraction, median, nanos, per_second};
+use tollgate_benches::number::{fraction, median, nanos, per_second};
 
 /// What a paid request may take beside the curve, whatever the finer aims say.
 const WITHOUT_CURVE: &str = "everything but the curve in a paid request: < 15000 ns";

@@ -1,8 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use payment_core::{JsonLimits, strict_json};
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::challenge::{is_intent, is_method, is_slot};
@@ -119,8 +122,12 @@ impl RawCredential {
     /// `CredentialError::Json` or `Shape`.
     pub fn read(&self) -> Result<Credential<'_>, CredentialError> {
         strict_json(&self.0, JsonLimits::default()).map_err(|_| CredentialError::Json)?;
-        let wire: Wire<'_> = read_object(&self.0)?;
-        let mut credential = Credential::new(EchoedChallenge::read(wire.challenge)?, wire.payload)?;
+        let text = std::str::from_utf8(&self.0).map_err(|_| CredentialError::Json)?;
+        let wire: Object<Wire<'_>> =
+            serde_json::from_str(text).map_err(|_| CredentialError::Shape)?;
+        let wire = wire.0;
+        let challenge = EchoedChallenge::read(wire.challenge.0)?;
+        let mut credential = Credential::new(challenge, wire.payload)?;
         credential.source = wire.source.map(|text| text.0);
         Ok(credential)
     }
@@ -142,8 +149,11 @@ pub(crate) fn scan<'v>(
     found: &mut Option<&'v [u8]>,
 ) -> Result<(), CredentialError> {
     let mut rest = value;
+    // Credentials are long, and most have neither commas nor quotes.
+    let alone = is_one_element(value);
     while !rest.is_empty() {
-        let (element, after) = rest.split_at(element_end(rest));
+        let end = if alone { rest.len() } else { element_end(rest) };
+        let (element, after) = rest.split_at(end);
         rest = after.get(1..).unwrap_or_default();
         let element = element.trim_ascii();
         let Some((scheme, token)) = element.split_at_checked(SCHEME.len()) else {
@@ -165,12 +175,15 @@ pub(crate) fn scan<'v>(
 
 const SCHEME: &[u8] = b"payment";
 
+/// Whether no element ends before the text does. Without a way out before the end, many bytes are
+/// looked at at once.
+fn is_one_element(text: &[u8]) -> bool {
+    let special = |b: u8| (b == b',') | (b == b'"');
+    !text.iter().fold(false, |any, b| any | special(*b))
+}
+
 /// Where the list element ends: at a comma outside quotes.
 fn element_end(text: &[u8]) -> usize {
-    // Credentials are long, and most have neither.
-    let Some(special) = text.iter().position(|b| matches!(b, b',' | b'"')) else {
-        return text.len();
-    };
     let mut quoted = false;
     let mut escaped = false;
     let ends = |byte: &u8| {
@@ -183,14 +196,13 @@ fn element_end(text: &[u8]) -> usize {
         }
         false
     };
-    let end = text[special..].iter().position(ends);
-    end.map_or(text.len(), |end| special + end)
+    text.iter().position(ends).unwrap_or(text.len())
 }
 
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
-    challenge: &'a RawValue,
+    challenge: Object<WireChallenge<'a>>,
     #[serde(borrow)]
     source: Option<Text<'a>>,
     #[serde(borrow)]
@@ -225,17 +237,31 @@ struct WireChallenge<'a> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Reads a struct from an object. The library would take an array for one too.
-fn read_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, CredentialError> {
-    if !json.trim_ascii_start().starts_with(b"{") {
-        return Err(CredentialError::Shape);
+/// A struct that is read from an object only. The library would take an array for one too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
     }
-    serde_json::from_slice(json).map_err(|_| CredentialError::Shape)
 }
 
 impl<'a> EchoedChallenge<'a> {
-    fn read(json: &'a RawValue) -> Result<Self, CredentialError> {
-        let wire: WireChallenge<'a> = read_object(json.get().as_bytes())?;
+    fn read(wire: WireChallenge<'a>) -> Result<Self, CredentialError> {
         let text = |text: Option<Text<'a>>| text.map(|text| text.0);
         let challenge = Self {
             id: wire.id.0,

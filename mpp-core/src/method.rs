@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use payment_core::{
@@ -164,8 +165,8 @@ pub enum Asks {
 pub struct Settled {
     /// What names the settlement, such as a transaction hash.
     pub reference: String,
-    /// The method's own members of the receipt, such as `chainId`.
-    pub members: Map<String, Value>,
+    /// The method's own members of the receipt, such as `chainId`; each name once.
+    pub members: Vec<(Cow<'static, str>, Value)>,
     /// When it settled, where that is known; else the receipt bears the time of the request.
     pub at: Option<Timestamp>,
     /// The answer to a management request; see [`payment_core::Receipt::answer`].
@@ -178,7 +179,7 @@ impl Settled {
     pub fn new(reference: impl Into<String>) -> Self {
         Self {
             reference: reference.into(),
-            members: Map::new(),
+            members: Vec::with_capacity(8),
             at: None,
             answer: None,
         }
@@ -187,8 +188,10 @@ impl Settled {
     /// Adds a member to the receipt. `status`, `method`, `timestamp`, `reference` and
     /// `challengeId` are taken and stay as they are.
     #[must_use]
-    pub fn member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.members.insert(name.into(), value.into());
+    pub fn member(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        self.members.retain(|(known, _)| *known != name);
+        self.members.push((name, value));
         self
     }
 

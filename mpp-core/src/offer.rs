@@ -145,7 +145,7 @@ pub(crate) struct RouteOffers {
     pub(crate) offers: Vec<Offer>,
     pub(crate) pay_within: Duration,
     pub(crate) margin_seconds: u64,
-    scopes: Scopes,
+    pub(crate) scopes: Scopes,
 }
 
 impl RouteOffers {

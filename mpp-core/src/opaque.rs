@@ -6,8 +6,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use payment_core::Ask;
 use sha2::{Digest as _, Sha256};
 
-use crate::encode;
-
 /// What we put into `opaque`: randomness that makes every challenge another one, and the name of
 /// the route, so that a challenge can't be spent on a route that happens to ask for the same.
 ///
@@ -43,16 +41,18 @@ impl Opaque {
         text
     }
 
-    /// Whether a text was written for this request, with whatever randomness.
-    pub(crate) fn is_for(text: &str, ask: &Ask) -> bool {
-        let Some(json) = encode::from_base64(text.as_bytes()) else {
+    /// Whether a text of ours was written for this scope, with whatever randomness.
+    pub(crate) fn is_for(text: &str, scope: &Scope) -> bool {
+        // The decoder wants room for what a text of this length may hold.
+        let mut json = [0; JSON + 3];
+        let Ok(length) = URL_SAFE_NO_PAD.decode_slice(text, &mut json) else {
             return false;
         };
-        let scope = letters(scope(ask));
-        json.strip_prefix(NONCE)
+        json[..length]
+            .strip_prefix(NONCE)
             .and_then(|rest| rest.split_at_checked(LETTERS))
             .and_then(|(_, rest)| rest.strip_prefix(SCOPE))
-            .and_then(|rest| rest.strip_prefix(&scope))
+            .and_then(|rest| rest.strip_prefix(scope.as_slice()))
             .is_some_and(|rest| rest == END)
     }
 }
@@ -118,11 +118,30 @@ fn letters(bytes: [u8; 16]) -> Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode;
 
     #[test]
     fn the_length_is_exact() {
         let letters = "x".repeat(LETTERS);
         let json = format!(r#"{{"nonce":"{letters}","scope":"{letters}"}}"#);
         assert_eq!(encode::to_base64url(json.as_bytes()).len(), Opaque::LENGTH);
+    }
+
+    #[test]
+    fn a_text_is_for_the_scope_it_was_written_for() {
+        let (scope, other) = (letters([1; 16]), letters([2; 16]));
+        let text = Opaque::write([3; 16], &scope);
+        let text = std::str::from_utf8(&text).expect("ASCII");
+        assert!(Opaque::is_for(text, &scope));
+        assert!(!Opaque::is_for(text, &other));
+        assert!(!Opaque::is_for(&text[..text.len() - 1], &scope));
+        for other in [
+            format!("{text}A"),
+            format!("{text}="),
+            String::new(),
+            "A".repeat(500),
+        ] {
+            assert!(!Opaque::is_for(&other, &scope), "{other}");
+        }
     }
 }

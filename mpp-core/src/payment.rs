@@ -103,7 +103,7 @@ impl RouteOffers {
         // What follows is in our own hand, and may still be another route's or another service's
         // with the same key. We bind no bodies, so a digest is one that nobody would check.
         let same = echo.header.as_deref() == self.shared.header && echo.digest.is_none();
-        if !same || !Opaque::is_for(opaque, ask) {
+        if !same || !Opaque::is_for(opaque, &self.scopes.of(ask)) {
             return Err(not_ours("the challenge is not of this route"));
         }
         Ok(())
@@ -213,14 +213,9 @@ fn stamped<'a>(
     now: Timestamp,
 ) -> Soon<'a, Result<Stamp, Denied>> {
     let stamp = move |settled: Settled| {
-        let answer = settled.answer.clone();
-        let receipt = Receipt::of(settled, method, id, now);
-        let stamp = Stamp::new(
-            receipt.reference.as_str(),
-            &PAYMENT_RECEIPT,
-            receipt.format(),
-        );
-        match answer {
+        let value = Receipt::value_of(&settled, method, id, now);
+        let stamp = Stamp::new(settled.reference, &PAYMENT_RECEIPT, value);
+        match settled.answer {
             Some(reply) => stamp.answering(reply),
             None => stamp,
         }

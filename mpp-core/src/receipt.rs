@@ -1,5 +1,6 @@
 use http::HeaderName;
 use payment_core::{JsonLimits, Timestamp, strict_json};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::challenge::is_method;
@@ -36,11 +37,15 @@ impl Receipt {
     pub fn of(settled: Settled, method: &str, challenge_id: &str, now: Timestamp) -> Self {
         let Settled {
             reference,
-            mut members,
+            members,
             at,
             ..
         } = settled;
-        members.insert("challengeId".to_owned(), challenge_id.into());
+        let members = members
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value));
+        let mut members: Map<_, _> = members.collect();
+        members.insert(CHALLENGE_ID.to_owned(), challenge_id.into());
         let timestamp = time::format(at.unwrap_or(now));
         Self {
             method: method.to_owned(),
@@ -48,6 +53,23 @@ impl Receipt {
             reference,
             members,
         }
+    }
+
+    /// The header value of [`Receipt::of`], written without what it is made of.
+    pub(crate) fn value_of(
+        settled: &Settled,
+        method: &str,
+        challenge_id: &str,
+        now: Timestamp,
+    ) -> String {
+        let timestamp = time::format(settled.at.unwrap_or(now));
+        let own = own(method, &timestamp, &settled.reference);
+        let members = settled.members.iter();
+        let members = members
+            .map(|(name, value)| (&**name, Member::Given(value)))
+            .filter(|(name, _)| *name != CHALLENGE_ID)
+            .chain([(CHALLENGE_ID, Member::Text(challenge_id))]);
+        write(own, members)
     }
 
     /// Reads the header value.
@@ -88,12 +110,7 @@ impl Receipt {
     #[must_use]
     pub fn to_object(&self) -> Map<String, Value> {
         let mut members = self.members.clone();
-        let own = [
-            ("status", "success"),
-            ("method", &self.method),
-            ("timestamp", &self.timestamp),
-            ("reference", &self.reference),
-        ];
+        let own = own(&self.method, &self.timestamp, &self.reference);
         members.extend(own.map(|(name, text)| (name.to_owned(), text.into())));
         members
     }
@@ -101,7 +118,12 @@ impl Receipt {
     /// Writes the header value.
     #[must_use]
     pub fn format(&self) -> String {
-        encode::to_base64url(Value::Object(self.to_object()).to_string().as_bytes())
+        let own = own(&self.method, &self.timestamp, &self.reference);
+        let members = self.members.iter();
+        write(
+            own,
+            members.map(|(name, value)| (name.as_str(), Member::Given(value))),
+        )
     }
 
     /// When it was paid.
@@ -109,6 +131,39 @@ impl Receipt {
     pub fn paid_at(&self) -> Option<Timestamp> {
         time::parse(&self.timestamp)
     }
+}
+
+const CHALLENGE_ID: &str = "challengeId";
+
+type Own<'a> = [(&'static str, &'a str); 4];
+
+/// The members that every receipt has.
+const fn own<'a>(method: &'a str, timestamp: &'a str, reference: &'a str) -> Own<'a> {
+    [
+        ("status", "success"),
+        ("method", method),
+        ("timestamp", timestamp),
+        ("reference", reference),
+    ]
+}
+
+/// One member of a receipt.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Member<'a> {
+    Text(&'a str),
+    Given(&'a Value),
+}
+
+/// Writes the header value. Of two members of one name, that counts which every receipt has.
+fn write<'a>(own: Own<'a>, members: impl Iterator<Item = (&'a str, Member<'a>)>) -> String {
+    let others = members.filter(|(name, _)| own.iter().all(|(known, _)| known != name));
+    let all = own.map(|(name, text)| (name, Member::Text(text)));
+    let mut json = Vec::with_capacity(512);
+    let written = serde_json::Serializer::new(&mut json).collect_map(all.into_iter().chain(others));
+    // Texts and values always serialize, and a vector takes all that is written to it.
+    debug_assert!(written.is_ok());
+    encode::to_base64url(&json)
 }
 
 #[cfg(test)]
@@ -156,17 +211,24 @@ mod tests {
             .member("reference", "0xcd")
             .member("challengeId", "z")
             .member("chainId", 1);
-        let receipt = Receipt::of(settled, "evm", "id", Timestamp::from_seconds(1_768_478_698));
+        let now = Timestamp::from_seconds(1_768_478_698);
+        let value = Receipt::value_of(&settled, "evm", "id", now);
+        let receipt = Receipt::of(settled, "evm", "id", now);
         let expected = serde_json::json!({
             "status": "success", "method": "evm", "timestamp": "2026-01-15T12:04:58Z",
             "reference": "0xab", "challengeId": "id", "chainId": 1,
         });
         assert_eq!(object(&receipt), expected);
+        assert_eq!(Value::Object(receipt.to_object()), expected);
+        assert_eq!(Receipt::parse(&value), Receipt::parse(&receipt.format()));
     }
 
     #[test]
     fn the_time_of_the_settlement_goes_before_that_of_the_request() {
         let settled = Settled::new("0xab").at(Timestamp::from_seconds(5));
+        let value = Receipt::value_of(&settled, "evm", "id", Timestamp::from_seconds(1));
+        let read = Receipt::parse(&value).unwrap();
+        assert_eq!(read.paid_at(), Some(Timestamp::from_seconds(5)));
         let receipt = Receipt::of(settled, "evm", "id", Timestamp::from_seconds(1));
         assert_eq!(receipt.paid_at(), Some(Timestamp::from_seconds(5)));
     }

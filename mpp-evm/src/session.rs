@@ -5,6 +5,8 @@
 //! - A [`Channel`] is a value and every change of it a pure function; the [`Ledger`] applies such
 //!   steps to a [`ChannelStore`], which loads, compares and swaps.
 //! - Deposit, payer, payee, token and signer come from the [`Escrow`], never from the buyer.
+//! - A [`Desk`] settles and closes channels. Feature `onchain` adds `OnchainEscrow`: the contract by
+//!   the seller's own key. Feature `keeper` adds `Keeper`: a task that does all of it in time.
 
 mod bell;
 mod books;
@@ -13,6 +15,8 @@ mod deposit;
 mod desk;
 mod due;
 mod escrow;
+#[cfg(test)]
+mod fixture;
 mod id;
 #[cfg(feature = "keeper")]
 mod keeper;

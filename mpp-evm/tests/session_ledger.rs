@@ -161,8 +161,9 @@ struct Chain {
 /// The second set of books: sums in a row, nothing shared with the first.
 #[derive(Clone, Debug, PartialEq)]
 struct Books {
-    /// Which block was read last.
+    /// Which block was read last, and when.
     seen: usize,
+    seen_at: u64,
     deposit: u128,
     settled: u128,
     close_requested_at: u64,
@@ -242,6 +243,7 @@ impl<'a> Life<'a> {
             blocks: vec![first],
             books: Books {
                 seen: 0,
+                seen_at: OPENED.millis(),
                 deposit,
                 settled,
                 close_requested_at: 0,
@@ -329,7 +331,7 @@ impl<'a> Life<'a> {
             // A record that is read costs as much as a few vouchers.
             31 if dice.below(2) == 0 => self.restart(),
             _ => {
-                self.now += [0, 1, 5, 40][usize::try_from(dice.below(4)).unwrap()];
+                self.now += [0, 1, 5, 40, 700_000][usize::try_from(dice.below(5)).unwrap()];
                 "time passed"
             }
         };
@@ -541,13 +543,24 @@ impl<'a> Life<'a> {
         if new {
             told = chain.settled.saturating_sub(next.accepted);
             next.seen = block;
+            if chain.deposit > next.deposit {
+                next.close_requested_at = 0;
+            }
             next.deposit = chain.deposit;
             next.settled = chain.settled;
-            next.close_requested_at = chain.close_requested_at;
             next.finalized = chain.finalized;
             next.accepted += told;
             next.spent += told;
         }
+        // A request counts while its grace may last, whatever block it is from.
+        let asked = chain.close_requested_at;
+        let older = chain.deposit < next.deposit
+            || chain.settled < next.settled
+            || (next.finalized && !chain.finalized);
+        if !older || asked + 600 > next.seen_at / 1000 {
+            next.close_requested_at = next.close_requested_at.max(asked);
+        }
+        next.seen_at = next.seen_at.max(self.now);
         let state = chain_state(&self.pool.buyer, chain);
         let now = self.now();
         let before = self.books.seen;

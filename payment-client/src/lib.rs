@@ -19,6 +19,35 @@
 //! # }
 //! ```
 //!
+//! One seller that is called often is paid by a [`Session`]: one deposit in a payment channel, then
+//! a voucher for each call, which costs no transaction.
+//!
+//! ```no_run
+//! # use payment_client::{Buyer, ChannelFile, SessionBudget};
+//! # use payment_core::usd;
+//! # use payment_evm::LocalSigner;
+//! # async fn buy(buyer: Buyer<LocalSigner>) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut session = buyer
+//!     .session(SessionBudget::deposit(usd!("0.50")).total(usd!("2")))
+//!     .keep_in(ChannelFile::new("weather.json"))
+//!     .start()?;
+//! let reply = session.get("https://api.example.com/weather").send().await?;
+//! println!("{}", reply.into_response().text().await?);
+//!
+//! let call = session.post("https://api.example.com/chat").body("Which day is it?");
+//! let mut words = call.ahead(32).stream().await?;
+//! while let Some(word) = words.next().await? {
+//!     print!("{}", word.data);
+//! }
+//! drop(words);
+//!
+//! if let Some(closed) = session.close().await? {
+//!     println!("spent {}, {} come back", closed.spent(), closed.refunded());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The rules that hold here:
 //!
 //! - Nothing is signed above the limit of one payment, above what is left of the total, for a
@@ -28,6 +57,7 @@
 //! - What was signed and may have been seen counts as spent, whatever the seller says.
 //! - A payment goes to the URL that the caller gave, over TLS or within this machine. No redirect
 //!   is followed.
+//! - A session keeps to rules of its own beside these: [`Session`].
 //! - Credentials appear in no `Debug` output and no trace.
 
 mod budget;

@@ -37,7 +37,9 @@ pub struct StrictJsonError(#[source] serde_json::Error);
 /// `StrictJsonError` as described.
 pub fn strict_json(text: &[u8], limits: JsonLimits) -> Result<(), StrictJsonError> {
     let left = Cell::new(limits.members);
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let text = std::str::from_utf8(text).map_err(serde_json::Error::custom);
+    let text = text.map_err(StrictJsonError)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     Value {
         left: &left,
         depth: limits.depth,

@@ -21,6 +21,10 @@ impl PublicKey {
     ///
     /// `SignatureError::Unrecoverable` for bytes that are no point of the curve.
     pub fn from_bytes(bytes: &[u8; 33]) -> Result<Self, SignatureError> {
+        // There is a third form of 33 bytes, of another meaning.
+        if !matches!(bytes[0], 2 | 3) {
+            return Err(SignatureError::Unrecoverable);
+        }
         VerifyingKey::from_sec1_bytes(bytes)
             .map(|key| Self::of(&key))
             .map_err(|_| SignatureError::Unrecoverable)

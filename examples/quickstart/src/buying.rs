@@ -1,23 +1,29 @@
-use alloy_primitives::{Address, U256};
-use payment_client::{Buyer, Proof, Protocol, Reply, SpendLimit, prefer_protocol};
-use payment_core::{Network, Units, usd};
+use alloy_primitives::U256;
+use payment_client::{Buyer, Proof, Protocol, Reply, SessionBudget, SpendLimit, prefer_protocol};
+use payment_core::{Network, usd};
 use payment_evm::LocalSigner;
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::Failure;
-use crate::arguments::Purchase;
+use crate::books::{Moved, balances, channel, table};
 use crate::report::Report;
-use crate::shop::{PRICE, Shop};
+use crate::shop::{DEPOSIT, PRICE, Shop};
+use crate::{Failure, reading, story};
 
 /// The whole tour. `false` when something did not add up.
 pub(crate) async fn tour(shop: &Shop, report: &mut Report) -> Result<bool, Failure> {
     let weather = shop.weather();
-    let (first, second) = (&shop.net.buyers[0], &shop.net.buyers[1]);
+    let [first, second, third] = [
+        &shop.net.buyers[0],
+        &shop.net.buyers[1],
+        &shop.net.buyers[2],
+    ];
     let accounts = [
         ("buyer by x402", first.address),
         ("buyer by MPP", second.address),
+        ("buyer by session", third.address),
         ("seller", shop.net.seller.address),
+        ("escrow", shop.net.escrow),
     ];
     let before = balances(shop, &accounts);
 
@@ -51,11 +57,29 @@ pub(crate) async fn tour(shop: &Shop, report: &mut Report) -> Result<bool, Failu
     );
     ok &= replayed == StatusCode::PAYMENT_REQUIRED && shop.runs() == 2;
 
-    let after = balances(shop, &accounts);
-    ok &= table(shop, &accounts, &before, &after, report)?;
+    let reader = buyer(&third.key.to_string(), None)?;
+    let session = reader
+        .session(SessionBudget::deposit(DEPOSIT).total(usd!("0.05")))
+        .escrow(shop.net.chain.chain_id(), shop.net.escrow);
+    let read = reading::read(session, reader.address(), &shop.story(), report).await?;
+    ok &= read.good && read.text == story::words().collect::<Vec<_>>();
+
+    let [price, spent] = [
+        PRICE.to_units(shop.token.decimals)?.get(),
+        U256::from(read.spent),
+    ];
+    let due = [
+        Moved::Out(price),
+        Moved::Out(price),
+        Moved::Out(spent),
+        Moved::In(price.saturating_add(price).saturating_add(spent)),
+        Moved::In(U256::ZERO),
+    ];
+    ok &= table(shop, &accounts, &before, &due, report);
+    ok &= channel(shop, &read, report).await?;
     report.end(
         ok,
-        &json!({"served": shop.runs(), "transactions": [x402.transaction, mpp.transaction]}),
+        &json!({"served": shop.runs(), "transactions": [x402.transaction, mpp.transaction, read.transaction]}),
     );
     report.say(if ok {
         "\nEverything adds up."
@@ -66,11 +90,8 @@ pub(crate) async fn tour(shop: &Shop, report: &mut Report) -> Result<bool, Failu
 }
 
 /// One purchase from a shop that is up somewhere.
-pub(crate) async fn once(purchase: &Purchase, report: &mut Report) -> Result<bool, Failure> {
-    let reply = buyer(&purchase.key, None)?
-        .get(&purchase.url)
-        .send()
-        .await?;
+pub(crate) async fn once(url: &str, key: &str, report: &mut Report) -> Result<bool, Failure> {
+    let reply = buyer(key, None)?.get(url).send().await?;
     let (good, transaction) = (reply.status().is_success(), transaction(&reply));
     let facts = json!({"status": reply.status().as_u16(), "transaction": transaction});
     let paid = reply
@@ -81,6 +102,16 @@ pub(crate) async fn once(purchase: &Purchase, report: &mut Report) -> Result<boo
     report.step("bought", facts, &format!("{words}{}", text.trim_end()));
     report.end(good, &json!({}));
     Ok(good)
+}
+
+/// One stream from a shop that is up somewhere, paid by a channel that ends with it.
+pub(crate) async fn stream(url: &str, key: &str, report: &mut Report) -> Result<bool, Failure> {
+    let budget = SessionBudget::deposit(usd!("0.10")).total(usd!("0.50"));
+    let reader = buyer(key, None)?;
+    let read = reading::read(reader.session(budget), reader.address(), url, report).await?;
+    report.say(&format!("    \"{}\"", read.text.join(" ")));
+    report.end(read.good, &json!({"text": read.text.join(" ")}));
+    Ok(read.good)
 }
 
 /// What came of a purchase.
@@ -119,7 +150,7 @@ async fn buy(
     })
 }
 
-fn buyer(key: &str, protocol: Option<Protocol>) -> Result<Buyer<LocalSigner>, Failure> {
+pub(crate) fn buyer(key: &str, protocol: Option<Protocol>) -> Result<Buyer<LocalSigner>, Failure> {
     let mut buyer = Buyer::builder(LocalSigner::from_hex(key)?)
         .spend_limit(SpendLimit::per_payment(usd!("0.10")).total(usd!("1")))
         .network(Network::eip155(84532));
@@ -134,58 +165,4 @@ fn transaction(reply: &Reply) -> Option<String> {
         Proof::Receipt(receipt) => Some(receipt.reference.clone()),
         _ => None,
     }
-}
-
-fn balances<const N: usize>(shop: &Shop, accounts: &[(&str, Address); N]) -> [U256; N] {
-    accounts.map(|(_, account)| shop.net.chain.balance_of(shop.net.token.address, account))
-}
-
-/// What moved on chain; `false` when it is not what was paid.
-fn table<const N: usize>(
-    shop: &Shop,
-    accounts: &[(&str, Address); N],
-    before: &[U256; N],
-    after: &[U256; N],
-    report: &mut Report,
-) -> Result<bool, Failure> {
-    let decimals = shop.token.decimals;
-    let price = PRICE.to_units(decimals)?.get();
-    let shown = |units: U256| Units::new(units).display(decimals);
-    let symbol = &shop.token.symbol;
-    let mut words = format!("What moved on chain, in {symbol}:\n");
-    words += &format!(
-        "      {:<14} {:>12} {:>12} {:>9}\n",
-        "account", "before", "after", "moved"
-    );
-    let mut rows: Vec<Value> = Vec::new();
-    for (at, (name, account)) in accounts.iter().enumerate() {
-        let (old, new) = (before[at], after[at]);
-        let moved = match new.checked_sub(old) {
-            Some(gained) => format!("+{}", shown(gained)),
-            None => format!("-{}", shown(old.saturating_sub(new))),
-        };
-        words += &format!(
-            "      {name:<14} {:>12} {:>12} {moved:>9}\n",
-            shown(old),
-            shown(new)
-        );
-        rows.push(json!({"account": account, "name": name, "before": old.to_string(), "after": new.to_string()}));
-    }
-    let total = |balances: &[U256; N]| {
-        balances
-            .iter()
-            .fold(U256::ZERO, |sum, x| sum.saturating_add(*x))
-    };
-    words += &format!(
-        "      {:<14} {:>12} {:>12}",
-        "together",
-        shown(total(before)),
-        shown(total(after))
-    );
-    report.step("balances", json!({"rows": rows}), &words);
-    let twice = price.saturating_add(price);
-    Ok(total(before) == total(after)
-        && before[0].checked_sub(after[0]) == Some(price)
-        && before[1].checked_sub(after[1]) == Some(price)
-        && after[2].checked_sub(before[2]) == Some(twice))
 }

@@ -1,14 +1,20 @@
-//! A chain, a dual-protocol shop and a buyer in one process: the buyer is refused, pays by x402,
-//! pays by MPP, and what moved on chain is shown. No account, key or network is needed.
+//! A chain, a dual-protocol shop and buyers in one process: they are refused, pay by x402, pay by
+//! MPP, read a story by the word out of a payment channel, and what moved on chain is shown. No
+//! account, key or network is needed.
 
 mod arguments;
+mod books;
 mod buying;
+mod reading;
 mod report;
 mod shop;
+mod story;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
-use arguments::Arguments;
+use arguments::{Arguments, Errand};
 use report::Report;
 use serde_json::json;
 use shop::Shop;
@@ -36,12 +42,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments, report: &mut Report) -> Result<bool, Failure> {
-    if let Some(purchase) = &arguments.buy {
-        return buying::once(purchase, report).await;
-    }
-    let shop = Shop::open(arguments.port).await?;
+    let port = match &arguments.errand {
+        Errand::Buy { url, key } => return buying::once(url, key, report).await,
+        Errand::Stream { url, key } => return buying::stream(url, key, report).await,
+        Errand::Tour => 0,
+        Errand::Serve { port } => *port,
+    };
+    let shop = Shop::open(port).await?;
     shop.introduce(report);
-    if arguments.serve {
+    if let Errand::Serve { .. } = arguments.errand {
         shop.invite(report);
         tokio::signal::ctrl_c().await?;
         return Ok(true);

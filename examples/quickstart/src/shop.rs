@@ -7,12 +7,13 @@ use axum::routing::get;
 use devnet::facilitator::Facilitator;
 use devnet::{Devnet, Wallet};
 use mpp_core::Mpp;
+use mpp_evm::session::{Desk, MemoryChannelStore, OnchainEscrow, Session};
 use mpp_evm::{Charge, OnchainCharge};
-use payment_core::{Gate, Money, Secret, usd};
+use payment_core::{Gate, Money, Secret, Tariff, usd};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use payment_tower::GateExt;
-use payment_tower::axum::Paid;
+use payment_tower::axum::{Meter, Paid};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -21,14 +22,22 @@ use x402_evm::ExactEvm;
 
 use crate::Failure;
 use crate::report::Report;
+use crate::story::Story;
 
+/// What a look at the weather costs.
 pub(crate) const PRICE: Money = usd!("0.01");
+/// What a word of the story costs.
+pub(crate) const WORD: Money = usd!("0.0001");
+/// What readers of the story are told to deposit: not enough for all of it.
+pub(crate) const DEPOSIT: Money = usd!("0.02");
 
 /// Everything that stands on the seller's side: a chain, a facilitator on it, a shop.
 pub(crate) struct Shop {
     pub(crate) net: Devnet,
     pub(crate) token: Token,
     pub(crate) url: String,
+    /// Where the channels of the sessions can be looked at.
+    pub(crate) desk: Desk<OnchainEscrow, MemoryChannelStore>,
     facilitator: Facilitator,
     runs: Arc<AtomicU64>,
     server: JoinHandle<std::io::Result<()>>,
@@ -49,9 +58,14 @@ impl Shop {
 
         let pay_to = net.seller.address;
         let x402 = X402::new(hosted).accept(ExactEvm::new(token.clone(), pay_to));
+        let escrow = OnchainEscrow::connect(settler.clone(), net.escrow).await?;
         let charge = Charge::new(token.clone(), pay_to).settle_with(OnchainCharge::new(settler));
+        // The books are in memory: they need not outlive the chain, which is in this process too.
+        let session = Session::new(token.clone(), pay_to, escrow);
+        let desk = session.desk();
         let mpp = Mpp::builder("quickstart.local", random_secret()?)
             .method(charge)
+            .method(session)
             .build()?;
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -69,14 +83,18 @@ impl Shop {
                 format!("sunny, 21 degrees (paid by {})\n", paid.protocol())
             }
         };
+        let by_the_word = Tariff::per("word", WORD).deposit(DEPOSIT);
+        let story = async |meter: Meter| meter.sse(Story::default());
         let app = Router::new()
             .route("/free", get(async || "nothing to pay here\n"))
-            .route("/weather", get(weather).layer(gate.priced(PRICE)?));
+            .route("/weather", get(weather).layer(gate.priced(PRICE)?))
+            .route("/story", get(story).layer(gate.priced(by_the_word)?));
         let server = tokio::spawn(async move { axum::serve(listener, app).await });
         Ok(Self {
             net,
             token,
             url,
+            desk,
             facilitator,
             runs,
             server,
@@ -92,6 +110,10 @@ impl Shop {
         format!("{}/weather", self.url)
     }
 
+    pub(crate) fn story(&self) -> String {
+        format!("{}/story", self.url)
+    }
+
     pub(crate) fn introduce(&self, report: &mut Report) {
         let (id, token) = (self.net.chain.chain_id(), self.net.token.address);
         report.step(
@@ -105,18 +127,25 @@ impl Shop {
         let facilitator = self.facilitator.url();
         report.step(
             "shop",
-            json!({"url": self.url, "facilitator": facilitator, "price": PRICE.to_string()}),
+            json!({
+                "url": self.url,
+                "facilitator": facilitator,
+                "price": PRICE.to_string(),
+                "word": WORD.to_string(),
+                "escrow": self.net.escrow,
+            }),
             &format!(
-                "A shop listens at {}: /weather costs ${PRICE}.\n    x402 is settled by the \
-                 facilitator at {facilitator}, MPP by the seller's own key.",
-                self.url
+                "A shop listens at {}: /weather costs ${PRICE}, /story ${WORD} a word.\n    \
+                 x402 is settled by the facilitator at {facilitator}, MPP by the seller's own \
+                 key;\n    deposits of sessions go to the escrow {}.",
+                self.url, self.net.escrow,
             ),
         );
     }
 
     /// Prints how to try it from outside.
     pub(crate) fn invite(&self, report: &mut Report) {
-        let weather = self.weather();
+        let (weather, story) = (self.weather(), self.story());
         let buyers: Vec<&Wallet> = self.net.buyers.iter().take(2).collect();
         let keys: Vec<_> = buyers
             .iter()
@@ -129,11 +158,22 @@ impl Shop {
         words += &format!("    See the 402:  curl -i {weather}\n");
         if let Some(wallet) = buyers.first() {
             words += &format!(
-                "    Buy:          cargo run -q -p quickstart -- --buy {weather} --key {}",
+                "    Buy:          cargo run -q -p quickstart -- --buy {weather} --key {}\n",
                 wallet.key
             );
         }
-        report.step("serving", json!({"paid": weather, "buyers": keys}), &words);
+        words += &format!("    By the word:  curl -i {story}\n");
+        if let Some(wallet) = buyers.last() {
+            words += &format!(
+                "    Stream it:    cargo run -q -p quickstart -- --stream {story} --key {}",
+                wallet.key
+            );
+        }
+        report.step(
+            "serving",
+            json!({"paid": weather, "metered": story, "buyers": keys}),
+            &words,
+        );
     }
 }
 

@@ -140,6 +140,9 @@ pub enum ChannelError {
 /// Requests in work on one channel at once, at most.
 const MOST_HOLDS: usize = 64;
 
+/// Seconds that an escrow waits at least between a request to close and the withdrawal.
+const LEAST_GRACE: u64 = 600;
+
 /// How a channel is to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -203,7 +206,8 @@ impl Channel {
     }
 
     /// Takes over what the chain says now. An answer that is older than what is known lowers
-    /// nothing and closes nothing; a pending close ends only by a deposit that has grown.
+    /// nothing, and an old request to close in it counts for nothing; a pending close ends only by
+    /// a deposit that has grown.
     ///
     /// # Errors
     ///
@@ -221,18 +225,21 @@ impl Channel {
             return Err(ChannelError::Overflow);
         }
         let mut next = self.clone();
-        // What only grows is less there: it was read before what we know, and says nothing of a
-        // close that may have ended since.
+        // What only grows is less there: it was read before what we know, or what we know was
+        // undone by a reorganisation. So an old request to close has ended since, and a young one
+        // counts: it may be the only sign that the payer is about to withdraw.
         let stale = chain.deposit < self.deposit
             || chain.settled < self.settled
             || (self.finalized && !chain.finalized);
+        let is_young =
+            chain.close_requested_at.saturating_add(LEAST_GRACE) > self.seen_at.seconds();
         let topped_up = chain.deposit > self.deposit;
         next.deposit = self.deposit.max(chain.deposit);
         next.settled = self.settled.max(chain.settled);
         next.finalized = self.finalized || chain.finalized;
         if topped_up && !stale {
             next.close_requested_at = chain.close_requested_at;
-        } else if !stale {
+        } else if !stale || is_young {
             next.close_requested_at = self.close_requested_at.max(chain.close_requested_at);
         }
         // Settled beyond what we know to be authorized: it was used beyond what we know, too.
@@ -441,7 +448,12 @@ impl Channel {
         next.closing_until = Some(until);
         // The payer's own word goes first, for it may leave us more than is owed.
         let last = voucher.map(CheckedVoucher::signed);
-        let claim = next.covering([last, next.cover]).or(next.voucher);
+        let claim = match last.filter(|voucher| voucher.cumulative >= next.owed()) {
+            Some(voucher) => Some(voucher),
+            // Authorized is not earned: what nobody used goes back to the payer.
+            None if next.owed() <= next.settled => None,
+            None => next.covering([next.cover, next.voucher]).or(next.voucher),
+        };
         let closing = match claim.filter(|voucher| voucher.cumulative > next.settled) {
             Some(voucher) => Closing::Claim(voucher),
             None => Closing::Waive,

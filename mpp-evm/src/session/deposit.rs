@@ -255,3 +255,6 @@ fn signer_of(permit: &Permit) -> Address {
     let signer = permit.witness.0.authorized_signer;
     signer.map(|signer| signer.0).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

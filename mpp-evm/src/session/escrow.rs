@@ -20,6 +20,10 @@ pub trait Escrow: Send + Sync + 'static {
     /// The contract.
     fn contract(&self) -> Address;
 
+    /// Whether channels of this payee can be settled: the key that does it is at hand. Asked when a
+    /// route is built, for afterwards it is too late.
+    fn pays(&self, payee: Address) -> bool;
+
     /// Whether deposits of this type can be brought to the contract: `Hash`, `Authorization`,
     /// `Permit2`. Asked when a route is built.
     fn takes(&self, kind: CredentialType) -> bool;

@@ -28,7 +28,7 @@ impl ChannelId {
 
 impl fmt::Display for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode_prefixed(self.0))
+        f.write_str(hex::Buffer::<32, true>::new().format(&self.0))
     }
 }
 

@@ -112,3 +112,6 @@ impl<S> fmt::Debug for Ledger<S> {
         f.debug_struct("Ledger").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

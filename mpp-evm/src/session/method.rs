@@ -15,7 +15,7 @@ use super::deposit::{self, BoundDeposit};
 use super::due::SessionDue;
 use super::objection::Objection;
 use super::payload::{Deposit, First, Open, Payload, TopUp, VoucherPayload};
-use super::payment::{Action, SessionPayment};
+use super::payment::{Action, Opened, SessionPayment};
 use super::{
     ChannelId, ChannelStore, Desk, Escrow, Ledger, MemoryChannelStore, Opening, SignedVoucher,
     Venue, escrow_domain,
@@ -178,6 +178,9 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
         if chain_id != self.token.chain_id {
             return Err(ConfigError::setting("escrow", "is on another chain"));
         }
+        if !self.books.escrow.pays(self.payee) {
+            return Err(ConfigError::setting("escrow", "has no key for the payee"));
+        }
         let price = self.units(route.price)?;
         if price == 0 {
             return Err(ConfigError::ZeroPrice);
@@ -314,15 +317,15 @@ impl<E: Escrow, S: ChannelStore> Terms for SessionTerms<E, S> {
 
     fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn MethodPayment>, Refusal> {
         let action = match Payload::read(presented.payload.get())? {
-            Payload::Open(open) => self.open(open, &presented)?,
-            Payload::TopUp(top_up) => self.top_up(top_up, &presented)?,
+            Payload::Open(open) => self.open(*open, &presented)?,
+            Payload::TopUp(top_up) => self.top_up(*top_up, &presented)?,
             Payload::Voucher(voucher) => self.voucher(voucher, &presented)?,
             Payload::Close(voucher) => Action::Close(voucher),
         };
         let (books, due) = (Arc::clone(&self.books), Arc::clone(&self.due));
         Ok(Box::new(SessionPayment::new(
             books, due, action, &presented,
-        )?))
+        )))
     }
 }
 
@@ -336,14 +339,14 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
         } = open;
         let id = voucher.channel;
         let (opening, deposit) = self.opening(deposit, salt, authorized_signer, id, presented)?;
-        Ok(Action::Open {
+        Ok(Action::Open(Box::new(Opened {
             deposit,
             opening,
             voucher: SignedVoucher {
                 cumulative: voucher.cumulative,
                 signature: voucher.signature,
             },
-        })
+        })))
     }
 
     fn opening(
@@ -381,7 +384,7 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
         let payer = deposit::payer(&deposit, &self.due, presented)?;
         let additional = Some(additional);
         let deposit = BoundDeposit::top_up(deposit, payer, channel, additional, salt, &self.due)?;
-        Ok(Action::TopUp(deposit))
+        Ok(Action::TopUp(Box::new(deposit)))
     }
 
     fn voucher(
@@ -391,7 +394,7 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
     ) -> Result<Action, Objection> {
         let VoucherPayload { voucher, first } = payload;
         let id = voucher.channel;
-        let first = match first {
+        let first = match first.map(|first| *first) {
             None => None,
             Some(First::Open {
                 deposit,
@@ -409,6 +412,7 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
                 )?)
             }
         };
+        let first = first.map(Box::new);
         Ok(Action::Voucher { first, voucher })
     }
 
@@ -420,3 +424,6 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -206,4 +206,113 @@ mod tests {
             assert_eq!(refusal.invites_payment(), !gone, "{objection:?}");
         }
     }
+
+    #[test]
+    fn every_objection_has_its_problem() {
+        for objection in Objection::ALL {
+            let code = match objection {
+                Objection::Shape
+                | Objection::Action
+                | Objection::Type
+                | Objection::NotOffered
+                | Objection::Amount => "invalid_payload",
+                Objection::NoSignature | Objection::SignatureForm | Objection::Signature => {
+                    "session_invalid_signature"
+                }
+                Objection::Signer => "session_signer_mismatch",
+                Objection::Expired => "payment_expired",
+                Objection::DepositTooSmall => "payment_insufficient",
+                Objection::UnknownChannel => "session_channel_not_found",
+                _ => "verification_failed",
+            };
+            let refusal = Refusal::from(*objection);
+            assert_eq!(refusal.problem().code, code, "{objection:?}");
+            let status = if code == "session_channel_not_found" {
+                410
+            } else {
+                402
+            };
+            assert_eq!(refusal.problem().status.as_u16(), status, "{objection:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_channel_refuses_has_its_problem() {
+        let (delta, least, cumulative, deposit, available, cost) = (1, 2, 3, 2, 1, 2);
+        for (error, status, code) in [
+            (ChannelError::Foreign, 410, "session_channel_not_found"),
+            (ChannelError::Finalized, 410, "session_channel_finalized"),
+            (ChannelError::Closing, 410, "session_channel_finalized"),
+            (
+                ChannelError::DeltaTooSmall { delta, least },
+                402,
+                "session_delta_too_small",
+            ),
+            (
+                ChannelError::ExceedsDeposit {
+                    cumulative,
+                    deposit,
+                },
+                402,
+                "session_amount_exceeds_deposit",
+            ),
+            (
+                ChannelError::Insufficient { available, cost },
+                402,
+                "session_insufficient_balance",
+            ),
+            (ChannelError::Busy, 503, "channel_busy"),
+            (ChannelError::Superseded, 503, "channel_busy"),
+            (ChannelError::Overflow, 503, "channel_busy"),
+        ] {
+            let found = |denied| match denied {
+                Denied::Refused(refusal) => {
+                    let problem = refusal.problem();
+                    (problem.status.as_u16(), problem.code.to_string())
+                }
+                Denied::Failed(fault) => (fault.status().as_u16(), fault.code().to_owned()),
+                denied => panic!("{denied:?}"),
+            };
+            let expected = (status, code.to_owned());
+            assert_eq!(found(refused(error)), expected, "{error:?}");
+            assert_eq!(found(not_taken(error.into())), expected, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn books_that_cannot_be_kept_are_our_fault() {
+        let unavailable = || StoreFault::Unavailable("gone".into());
+        for (error, code) in [
+            (LedgerError::Contended, "channel_busy"),
+            (StoreFault::Full.into(), "channel_store_full"),
+            (unavailable().into(), "channel_store_unavailable"),
+            (
+                StoreFault::Corrupt("torn".into()).into(),
+                "channel_store_unavailable",
+            ),
+        ] {
+            match not_taken(error) {
+                Denied::Failed(fault) => {
+                    assert_eq!((fault.status().as_u16(), fault.code()), (503, code));
+                }
+                denied => panic!("{denied:?}"),
+            }
+        }
+        let unknown = not_taken(LedgerError::Unknown);
+        assert!(matches!(unknown, Denied::Refused(_)), "{unknown:?}");
+    }
+
+    #[test]
+    fn what_recovery_finds_tells_who_is_wrong() {
+        let [declared, recovered] = [1, 2].map(alloy_primitives::Address::repeat_byte);
+        let other = SignatureError::OtherSigner {
+            declared,
+            recovered,
+        };
+        assert_eq!(signature(&other), Objection::Signer);
+        assert_eq!(
+            signature(&SignatureError::Unrecoverable),
+            Objection::Signature
+        );
+    }
 }

@@ -262,18 +262,20 @@ impl<P> OnchainEscrow<P> {
         })
     }
 
-    /// Waits for a transaction of ours whose outcome is not known. `true` when there was one and
-    /// it is mined: things have to be looked at again.
+    /// Looks for a transaction of ours whose outcome is not known. `true` when there was one and
+    /// it is mined: things have to be looked at again. It was waited for when it was sent; those
+    /// who ask again wait in line, and not for each other's waiting.
     async fn catch_up(&self, lane: &mut Lane) -> Result<bool, Denied> {
         let Some(hash) = lane.in_flight(self.clock.now()) else {
             return Ok(false);
         };
-        match self.settler.wait_for(hash, self.patience).await {
-            Some(_) => {
+        match self.settler.mined(hash).await {
+            Ok(Some(_)) => {
                 lane.clear();
                 Ok(true)
             }
-            None => Err(Evidence::of(hash).unknown(NotMined)),
+            Ok(None) => Err(Evidence::of(hash).unknown(NotMined)),
+            Err(fault) => Err(Evidence::of(hash).unknown(fault)),
         }
     }
 
@@ -378,6 +380,10 @@ impl<P: Signer + 'static> Escrow for OnchainEscrow<P> {
 
     fn contract(&self) -> Address {
         self.contract
+    }
+
+    fn pays(&self, payee: Address) -> bool {
+        payee == self.payee() || payee == self.settler.address()
     }
 
     fn takes(&self, kind: CredentialType) -> bool {

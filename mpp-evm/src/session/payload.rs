@@ -15,13 +15,14 @@ use crate::payload::{Object, Text};
 
 /// A payload whose members fit one action. Nothing in it has been compared with anything.
 pub(crate) enum Payload {
-    Open(Open),
-    TopUp(TopUp),
+    Open(Box<Open>),
+    TopUp(Box<TopUp>),
     Voucher(VoucherPayload),
     Close(Signed),
 }
 
 /// An amount on a channel, and the signature that promises it.
+#[derive(Clone, Copy)]
 pub(crate) struct Signed {
     pub(crate) channel: ChannelId,
     pub(crate) cumulative: u128,
@@ -45,7 +46,7 @@ pub(crate) struct TopUp {
 pub(crate) struct VoucherPayload {
     pub(crate) voucher: Signed,
     /// A deposit to make before the voucher is looked at.
-    pub(crate) first: Option<First>,
+    pub(crate) first: Option<Box<First>>,
 }
 
 pub(crate) enum First {
@@ -149,8 +150,8 @@ impl Payload {
         let members: Members<'_> = serde_json::from_str(json).map_err(|_| Objection::Shape)?;
         let channel = members.channel_id.ok_or(Objection::Shape)?;
         match &*members.action {
-            "open" => members.open(channel).map(Self::Open),
-            "topUp" => members.top_up(channel).map(Self::TopUp),
+            "open" => members.open(channel).map(Box::new).map(Self::Open),
+            "topUp" => members.top_up(channel).map(Box::new).map(Self::TopUp),
             "voucher" => members.voucher(channel).map(Self::Voucher),
             "close" => members.close(channel).map(Self::Close),
             _ => Err(Objection::Action),
@@ -166,7 +167,9 @@ impl Members<'_> {
             Deposit::Hash(_) => &self.signature,
             _ => &self.voucher_signature,
         };
-        let alone = self.additional_deposit.is_none() && self.top_up_salt.is_none();
+        let alone = self.additional_deposit.is_none()
+            && self.top_up_salt.is_none()
+            && self.deposit.is_none();
         alone.then_some(()).ok_or(Objection::Shape)?;
         Ok(Open {
             voucher: Signed {
@@ -183,7 +186,8 @@ impl Members<'_> {
     fn top_up(&self, channel: ChannelId) -> Result<TopUp, Objection> {
         let alone = self.cumulative_amount.is_none()
             && self.voucher_signature.is_none()
-            && self.authorized_signer.is_none();
+            && self.authorized_signer.is_none()
+            && self.deposit.is_none();
         alone.then_some(()).ok_or(Objection::Shape)?;
         Ok(TopUp {
             channel,
@@ -196,7 +200,7 @@ impl Members<'_> {
     fn voucher(&self, channel: ChannelId) -> Result<VoucherPayload, Objection> {
         self.bare()?;
         let first = match self.deposit {
-            Some(json) => Some(First::read(json)?),
+            Some(json) => Some(Box::new(First::read(json)?)),
             None => None,
         };
         let voucher = self.signed(channel)?;
@@ -205,6 +209,10 @@ impl Members<'_> {
 
     fn close(&self, channel: ChannelId) -> Result<Signed, Objection> {
         self.bare()?;
+        self.deposit
+            .is_none()
+            .then_some(())
+            .ok_or(Objection::Shape)?;
         self.signed(channel)
     }
 
@@ -310,3 +318,6 @@ fn read_signature(text: &Option<Text<'_>>) -> Result<EvmSignature, Objection> {
     let text = text.as_ref().ok_or(Objection::NoSignature)?;
     EvmSignature::from_hex(&text.0).map_err(|_| Objection::SignatureForm)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::B256;
-use mpp_core::{Asks, ChallengeUse, MPP, MethodPayment, Presented, Settled, refuse};
+use mpp_core::{Asks, ChallengeUse, MPP, MethodPayment, Presented, Settled};
 use payment_core::{
     Account, BoxFuture, Denied, Fault, Meter, Paid, Pending, Problem, Purpose, Refusal, ReplayKey,
     Reply, Soon, Timestamp, Units,
@@ -18,24 +19,27 @@ use super::{
     LedgerError, Opening, Purpose as DepositPurpose, SignedVoucher, StoreFault, Voucher,
 };
 
-/// What a credential of a session asks us to do.
+/// What a credential of a session asks us to do. Vouchers are most of them, and small.
 pub(crate) enum Action {
     /// Open a channel and accept its first voucher.
-    Open {
-        deposit: BoundDeposit,
-        opening: Opening,
-        voucher: SignedVoucher,
-    },
+    Open(Box<Opened>),
     /// Add to a channel.
-    TopUp(BoundDeposit),
+    TopUp(Box<BoundDeposit>),
     /// Accept a voucher, after a deposit where one comes with it; and pay for the content, where
     /// the request asks for some.
     Voucher {
-        first: Option<BoundDeposit>,
+        first: Option<Box<BoundDeposit>>,
         voucher: Signed,
     },
     /// Close a channel.
     Close(Signed),
+}
+
+/// A channel to be opened.
+pub(crate) struct Opened {
+    pub(crate) deposit: BoundDeposit,
+    pub(crate) opening: Opening,
+    pub(crate) voucher: SignedVoucher,
 }
 
 /// A credential bound to what one route asks, on its way through the gate.
@@ -65,9 +69,9 @@ enum Stage {
 
 /// What `check` has proven.
 enum Checked {
-    Open(CheckedDeposit, CheckedVoucher),
-    TopUp(CheckedDeposit),
-    Voucher(Option<CheckedDeposit>, Signed),
+    Open(Box<(CheckedDeposit, CheckedVoucher)>),
+    TopUp(Box<CheckedDeposit>),
+    Voucher(Option<Box<CheckedDeposit>>, Signed),
     Close(Signed),
     /// The voucher is accepted and its price set aside, so much of it.
     Held(ChannelId, u128),
@@ -79,7 +83,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         due: Arc<SessionDue>,
         action: Action,
         presented: &Presented<'_>,
-    ) -> Result<Self, Refusal> {
+    ) -> Self {
         let mut keys = Vec::new();
         let mut hold = [0; 8];
         match (&action, presented.idempotency_key) {
@@ -91,8 +95,9 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 hold.copy_from_slice(&key.bytes()[..8]);
                 keys.push(key);
             }
-            _ => getrandom::fill(&mut hold)
-                .map_err(|_| refuse::bad_request("the request can't be numbered"))?,
+            // It must be another number than those of all other holds, and no more: the keys of
+            // these hashers are random, and differ each time.
+            _ => hold = RandomState::new().hash_one(()).to_be_bytes(),
         }
         let stream = Arc::new(OnceLock::new());
         let meter = match &action {
@@ -107,7 +112,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             }
             _ => None,
         };
-        Ok(Self {
+        Self {
             books,
             due,
             challenge: presented.id.into(),
@@ -120,7 +125,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             hold: u64::from_be_bytes(hold),
             payer: None,
             lost: false,
-        })
+        }
     }
 
     /// The challenge it answers, for the log.
@@ -131,11 +136,12 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     fn prove(&mut self, action: Action) -> Result<Checked, Objection> {
         let due = &*self.due;
         Ok(match action {
-            Action::Open {
-                deposit,
-                opening,
-                voucher,
-            } => {
+            Action::Open(open) => {
+                let Opened {
+                    deposit,
+                    opening,
+                    voucher,
+                } = *open;
                 let id = deposit.channel();
                 let deposit = deposit.check(due)?;
                 let signed = Voucher {
@@ -147,35 +153,38 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 let voucher = CheckedVoucher::recover(signed, voucher.signature, domain, signer)
                     .map_err(|error| objection::signature(&error))?;
                 self.payer = Some(opening.payer.into());
-                Checked::Open(deposit, voucher)
+                Checked::Open(Box::new((deposit, voucher)))
             }
-            Action::TopUp(deposit) => Checked::TopUp(deposit.check(due)?),
+            Action::TopUp(deposit) => Checked::TopUp(Box::new(deposit.check(due)?)),
             Action::Voucher { first, voucher } => {
                 let first = first.map(|deposit| deposit.check(due)).transpose()?;
-                Checked::Voucher(first, voucher)
+                Checked::Voucher(first.map(Box::new), voucher)
             }
             Action::Close(voucher) => Checked::Close(voucher),
         })
     }
 
-    /// Loads the channel of a voucher and checks who signed it: before anything is made of the
-    /// amount, old or new. (T60)
-    async fn signed(&self, signed: &Signed) -> Result<(Channel, CheckedVoucher), Denied> {
+    /// Loads the channel of a voucher, for [`Self::signed`].
+    async fn channel(&self, signed: &Signed) -> Result<Channel, Denied> {
         let now = self.books.clock.now();
-        let channel = self.books.channel(signed.channel, &self.due, now).await?;
+        self.books.channel(signed.channel, &self.due, now).await
+    }
+
+    /// Checks who signed a voucher: before anything is made of the amount, old or new. (T60)
+    fn signed(&self, channel: &Channel, signed: &Signed) -> Result<CheckedVoucher, Objection> {
         let voucher = SignedVoucher {
             cumulative: signed.cumulative,
             signature: signed.signature,
         };
         let checked = channel.check(voucher, &self.due.domain);
-        let checked = checked.map_err(|error| objection::signature(&error))?;
-        Ok((channel, checked))
+        checked.map_err(|error| objection::signature(&error))
     }
 
     /// Checks who signed a voucher that comes with a deposit, before gas is spent on that.
     async fn is_signed(&self, signed: &Signed, deposit: &CheckedDeposit) -> Result<(), Denied> {
         let DepositPurpose::Open(opening) = deposit.purpose() else {
-            return self.signed(signed).await.map(|_| ());
+            self.signed(&self.channel(signed).await?, signed)?;
+            return Ok(());
         };
         let voucher = Voucher {
             channel: signed.channel,
@@ -190,7 +199,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
     /// accepted where it does not cover the price. (T62)
     async fn take(&mut self, signed: &Signed) -> Result<Checked, Denied> {
-        let (_, voucher) = self.signed(signed).await?;
+        let voucher = self.signed(&self.channel(signed).await?, signed)?;
         let (due, now) = (&*self.due, self.books.clock.now());
         let amount = match self.asks {
             Asks::Content => due.most,
@@ -225,7 +234,8 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     async fn settled(&mut self, stage: Stage) -> Result<Settled, Denied> {
         match stage {
             Stage::Checked(Checked::Held(id, amount)) => self.commit(id, amount).await,
-            Stage::Checked(Checked::Open(deposit, voucher)) => {
+            Stage::Checked(Checked::Open(open)) => {
+                let (deposit, voucher) = *open;
                 let first = voucher.signed().cumulative;
                 if first != 0 && first < self.due.least_delta {
                     let (delta, least) = (first, self.due.least_delta);
@@ -257,7 +267,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 Ok(managed("topUp", &channel, hash))
             }
             Stage::Checked(Checked::Close(signed)) => {
-                let (_, voucher) = self.signed(&signed).await?;
+                let voucher = self.signed(&self.channel(&signed).await?, &signed)?;
                 let (channel, hash) = self.books.close(voucher, &self.due).await?;
                 Ok(managed("close", &channel, hash))
             }
@@ -326,8 +336,9 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
 
     fn in_time(&self) -> Result<(), Refusal> {
         let deposit = match &self.stage {
-            Stage::Bound(Action::Open { deposit, .. } | Action::TopUp(deposit)) => Some(deposit),
-            Stage::Bound(Action::Voucher { first, .. }) => first.as_ref(),
+            Stage::Bound(Action::Open(open)) => Some(&open.deposit),
+            Stage::Bound(Action::TopUp(deposit)) => Some(&**deposit),
+            Stage::Bound(Action::Voucher { first, .. }) => first.as_deref(),
             _ => None,
         };
         match deposit {
@@ -374,6 +385,15 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             // What opens, funds or closes moves money, and is done when it is settled.
             return Soon::now(Ok(()));
         }
+        if let Stage::Checked(Checked::Voucher(None, voucher)) = &self.stage {
+            // What most requests bring, in a future that has no room for a deposit.
+            let voucher = *voucher;
+            return Soon::later(async move {
+                self.stage = Stage::Taken;
+                self.stage = Stage::Checked(self.take(&voucher).await?);
+                Ok(())
+            });
+        }
         Soon::later(async move {
             let stage = std::mem::replace(&mut self.stage, Stage::Taken);
             let Stage::Checked(Checked::Voucher(first, voucher)) = stage else {
@@ -395,7 +415,8 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             let Stage::Checked(Checked::Voucher(_, voucher)) = &self.stage else {
                 return Ok(());
             };
-            let (channel, _) = self.signed(voucher).await?;
+            let channel = self.channel(voucher).await?;
+            self.signed(&channel, voucher)?;
             // Paid by what the lost answer used, which says nothing of what another would use:
             // the key binds neither headers nor body.
             if self.meter.is_some() {
@@ -417,14 +438,12 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
     }
 
     fn settle<'a>(&'a mut self) -> Soon<'a, Result<Settled, Denied>> {
-        Soon::later(async move {
+        if let Stage::Checked(Checked::Held(id, amount)) = self.stage {
             // Kept where it is: what fails here is released or told again.
-            let stage = match &self.stage {
-                Stage::Checked(Checked::Held(id, amount)) => {
-                    Stage::Checked(Checked::Held(*id, *amount))
-                }
-                _ => std::mem::replace(&mut self.stage, Stage::Taken),
-            };
+            return Soon::later(self.commit(id, amount));
+        }
+        Soon::later(async move {
+            let stage = std::mem::replace(&mut self.stage, Stage::Taken);
             self.settled(stage).await
         })
     }
@@ -435,7 +454,8 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 let stage = std::mem::replace(&mut self.stage, Stage::Taken);
                 return self.settled(stage).await;
             };
-            let (channel, _) = self.signed(voucher).await?;
+            let channel = self.channel(voucher).await?;
+            self.signed(&channel, voucher)?;
             let (id, hold) = (channel.id(), self.hold);
             self.payer = Some(channel.payer().into());
             // The hold bears the number of the request: where it is gone, it was taken.
@@ -508,3 +528,6 @@ const REQUEST_NOT_SERVED: Problem = Problem::new(
     "request_not_served",
     "the request with this Idempotency-Key was neither served nor charged; send it again",
 );
+
+#[cfg(test)]
+mod tests;

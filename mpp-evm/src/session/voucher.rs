@@ -1,4 +1,4 @@
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, b256, keccak256};
 use payment_evm::{Domain, EvmSignature, PublicKey, SignatureError};
 
 use super::ChannelId;
@@ -23,12 +23,18 @@ impl Voucher {
     /// What the channel's signer signs.
     #[must_use]
     pub fn digest(&self, domain: &Domain) -> B256 {
-        domain.digest_of(&typed::Voucher {
-            channelId: self.channel.word(),
-            cumulativeAmount: self.cumulative,
-        })
+        // As the library encodes it, without hashing its type each time.
+        let mut text = [0; 96];
+        text[..32].copy_from_slice(VOUCHER_TYPE.as_slice());
+        text[32..64].copy_from_slice(self.channel.word().as_slice());
+        text[80..].copy_from_slice(&self.cumulative.to_be_bytes());
+        domain.digest(keccak256(text))
     }
 }
+
+/// The hash of `Voucher(bytes32 channelId,uint128 cumulativeAmount)`.
+const VOUCHER_TYPE: B256 =
+    b256!("0xe97c93f01d3ef8eaba1586553df13308f236815bf4ea49c7b696895d8f5ea68a");
 
 /// An amount and the signature that promises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,11 +166,6 @@ impl PayeeAuthorization {
 /// The types as contracts hash them.
 pub(crate) mod typed {
     alloy_sol_types::sol! {
-        struct Voucher {
-            bytes32 channelId;
-            uint128 cumulativeAmount;
-        }
-
         struct SettleAuthorization {
             bytes32 channelId;
             uint128 cumulativeAmount;
@@ -178,5 +179,62 @@ pub(crate) mod typed {
             uint256 nonce;
             uint256 deadline;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    alloy_sol_types::sol! {
+        struct Voucher {
+            bytes32 channelId;
+            uint128 cumulativeAmount;
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_voucher_is_hashed_as_the_library_hashes_it(
+            channel: [u8; 32],
+            cumulative: u128,
+            chain_id: u64,
+        ) {
+            let domain = escrow_domain(chain_id, Address::repeat_byte(7));
+            let typed = Voucher {
+                channelId: channel.into(),
+                cumulativeAmount: cumulative,
+            };
+            let voucher = super::Voucher {
+                channel: ChannelId::new(channel.into()),
+                cumulative,
+            };
+            prop_assert_eq!(voucher.digest(&domain), domain.digest_of(&typed));
+        }
+    }
+
+    #[test]
+    fn digests_and_signatures_are_those_of_the_vectors() {
+        let file = vectors::load("mpp_core.json");
+        let escrow = vectors::text(&file["evm"]["domain"], "verifyingContract");
+        let domain = escrow_domain(196, escrow.parse().unwrap());
+        let mut tally = vectors::Tally::new("session_voucher");
+        for case in vectors::cases(&file, "/evm/voucher") {
+            let voucher = super::Voucher {
+                channel: vectors::text(case, "channelId").parse().unwrap(),
+                cumulative: vectors::text(case, "cumulativeAmount").parse().unwrap(),
+            };
+            let digest = voucher.digest(&domain);
+            assert_eq!(digest.to_string(), vectors::text(case, "digest"));
+            let signature = EvmSignature::from_hex(vectors::text(case, "signature")).unwrap();
+            let signer = vectors::text(case, "signer").parse().unwrap();
+            CheckedVoucher::recover(voucher, signature, &domain, signer).unwrap();
+            tally.ran();
+        }
+        assert!(tally.count() > 1);
     }
 }

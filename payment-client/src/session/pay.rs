@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use mpp_evm::buyer::session::{Purse, SessionBill, SessionPayload};
 use payment_evm::{Signer, Token, random_word};
 use reqwest::Request;
@@ -263,8 +263,12 @@ impl<S: Signer> Session<S> {
         let purse = self.purse(record, token)?;
         let promised = record.promised;
         let payload = purse.voucher(&self.buyer.inner.signer, promised).await?;
-        let shown = self.manage(Action::Voucher, place, &payload).await?;
-        self.hear(shown)?;
+        match self.manage(Action::Voucher, place, &payload).await {
+            Ok(shown) => self.hear(shown)?,
+            // It can't be asked at all: the worst is assumed.
+            Err(SessionError::Refused { status, .. }) if is_unheard_of(status) => {}
+            Err(error) => return Err(error),
+        }
         if self.record()?.count == Count::Open {
             let assumed = self.record()?.assume_all();
             self.keep(assumed)?;
@@ -304,6 +308,14 @@ impl<S: Signer> Session<S> {
         }
         request
     }
+}
+
+/// Whether a server says by this that it does not know HEAD here.
+fn is_unheard_of(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+    )
 }
 
 pub(super) const OVERFLOW: SessionError = SessionError::Unpaid(BuyerError::Credential);

@@ -67,6 +67,13 @@ impl Usage {
         self.standing
     }
 
+    /// All that was deposited, as far as the seller has confirmed it; in dollars, the token taken at
+    /// par.
+    #[must_use]
+    pub fn deposited(&self) -> Money {
+        money(self.standing.deposit, &self.token)
+    }
+
     /// All that was charged since the channel was opened, as far as must be assumed; in dollars,
     /// the token taken at par.
     #[must_use]

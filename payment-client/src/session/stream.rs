@@ -194,7 +194,7 @@ impl<S: Signer> UnitStream<'_, S> {
     ///
     /// # Errors
     ///
-    /// `Closing` never, as long as the stream is there.
+    /// None, as long as the stream is there.
     pub fn usage(&mut self) -> Result<Usage, SessionError> {
         let receipt = self.receipt.clone();
         self.session.usage(&self.bill, receipt)

@@ -1,10 +1,12 @@
 //! Records of this store and of others, whole and broken.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mpp_evm::session::testing::{Buyer, check_store};
 use mpp_evm::session::{ChannelStore, Ledger, StoreFault, Swap, Version};
-use payment_store::FileChannelStore;
+use payment_store::{FileChannelStore, Point};
 use serde_json::{Value, json};
 
 use crate::support::Directory;
@@ -133,6 +135,8 @@ async fn leftovers_are_removed_and_nothing_else() {
         "notes.json".to_owned(),
         ".notes.json.tmp".to_owned(),
         record.to_uppercase(),
+        // Another spelling of a name is another file, and not the channel's.
+        format!("0x{}.json", buyer.id().to_string()[2..].to_uppercase()),
         format!("{record}.tmp"),
     ];
     let left = format!(".{record}.tmp");
@@ -175,6 +179,34 @@ fn outside_of_a_runtime_it_is_a_fault_and_no_panic() {
         fault,
         std::task::Poll::Ready(Err(StoreFault::Unavailable(_)))
     ));
+}
+
+/// Nobody acts on a name that a power cut may still undo.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_is_on_disk() {
+    let directory = Directory::new();
+    let buyer = Buyer::new(1);
+    let [loaded, durable] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (renamed, renaming) = std::sync::mpsc::channel();
+    let (seen, done) = (Arc::clone(&loaded), Arc::clone(&durable));
+    let writer = open(&directory).stopping(move |point| match point {
+        Point::Renamed => {
+            renamed.send(()).unwrap();
+            // Long enough for a reader that does not wait, and no longer than it takes.
+            let patience = (0..200_000).take_while(|_| !seen.load(Ordering::SeqCst));
+            patience.for_each(|_| std::thread::yield_now());
+        }
+        Point::Durable => done.store(true, Ordering::SeqCst),
+        _ => {}
+    });
+    let reader = open(&directory);
+    let (id, channel) = (buyer.id(), buyer.channel(5));
+    let writing = tokio::spawn(async move { writer.swap(id, None, Some(&channel)).await });
+    renaming.recv().unwrap();
+    let found = reader.load(buyer.id()).await.unwrap();
+    loaded.store(true, Ordering::SeqCst);
+    assert!(found.is_some() && durable.load(Ordering::SeqCst));
+    assert_eq!(writing.await.unwrap().unwrap(), Swap::Done);
 }
 
 /// What is dropped was written or was not; a channel of which nobody heard is whole either way.

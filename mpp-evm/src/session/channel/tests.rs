@@ -46,7 +46,7 @@ fn wire(refused: ChannelError) -> &'static str {
 /// 200000.
 fn of_the_table(buyer: &Buyer, state: &Value, change: &Value) -> Channel {
     let number = |name: &str| {
-        let text = change[name].as_str().or(state[name].as_str());
+        let text = change[name].as_str().or_else(|| state[name].as_str());
         text.unwrap().parse::<u128>().unwrap()
     };
     let mut chain = buyer.chain(number("deposit"));
@@ -261,6 +261,22 @@ fn the_payer_written_out_is_the_same_signer() {
     assert_eq!(channel.observe(&chain, OPENED).as_ref(), Ok(&channel));
     let taken = Channel::adopt(buyer.id(), buyer.venue(), &chain, OPENED).unwrap();
     assert_eq!(taken, buyer.channel(1000));
+}
+
+#[test]
+fn a_young_request_counts_even_if_the_answer_is_older() {
+    let (buyer, channel) = funded();
+    let known = channel.observe(&buyer.chain(2000), later(0)).unwrap();
+    let mut undone = buyer.chain(1000);
+    let young = OPENED.seconds() - LEAST_GRACE + 1;
+    undone.close_requested_at = young;
+    let closing = known.observe(&undone, later(1)).unwrap();
+    assert_eq!(
+        (closing.close_requested_at(), closing.deposit()),
+        (young, 2000)
+    );
+    undone.close_requested_at = young - 1;
+    assert_eq!(known.observe(&undone, OPENED).as_ref(), Ok(&known));
 }
 
 #[test]
@@ -511,13 +527,17 @@ fn a_later_stream_ends_the_earlier() {
 fn closing_takes_the_lowest_voucher_that_covers_what_is_owed() {
     let (buyer, channel) = funded();
     let close = |channel: &Channel| channel.begin_close(None, later(1), OPENED).unwrap().1;
-    assert_eq!(close(&channel), Closing::Claim(buyer.voucher(500)));
     let raised = buyer.accept(&buyer.accept(&channel, 700), 900);
-    assert_eq!(close(&raised), Closing::Claim(buyer.voucher(500)));
-    let at = raised.charge(0, 500, 1, OPENED).unwrap();
+    // Authorized is not earned.
+    assert_eq!(close(&raised), Closing::Waive);
+    let at = raised.charge(0, 1, 1, OPENED).unwrap();
+    assert_eq!(close(&at), Closing::Claim(buyer.voucher(500)));
+    let at = at.charge(0, 499, 1, OPENED).unwrap();
     assert_eq!(close(&at), Closing::Claim(buyer.voucher(500)));
     let beyond = at.charge(0, 1, 1, OPENED).unwrap();
     assert_eq!(close(&beyond), Closing::Claim(buyer.voucher(900)));
+    // What will never do again is not kept.
+    assert_eq!((at.cover, beyond.cover), (Some(buyer.voucher(500)), None));
     // What is held counts until it runs out or is given back.
     let held = at.hold(hold(1, 1), OPENED).unwrap();
     assert_eq!(close(&held), Closing::Claim(buyer.voucher(900)));
@@ -532,6 +552,16 @@ fn closing_takes_the_lowest_voucher_that_covers_what_is_owed() {
     // The highest before the last, when the lowest does not cover.
     let next = buyer.accept(&buyer.accept(&beyond, 901), 902);
     assert_eq!(close(&next), Closing::Claim(buyer.voucher(900)));
+}
+
+#[test]
+fn a_cover_that_is_short_of_what_is_held_makes_room_for_one_that_is_not() {
+    let (buyer, channel) = funded();
+    let raised = buyer.accept(&channel, 900);
+    let held = raised.hold(hold(1, 501), OPENED).unwrap();
+    let next = buyer.accept(&held, 1000);
+    let (_, how) = next.begin_close(None, later(1), OPENED).unwrap();
+    assert_eq!(how, Closing::Claim(buyer.voucher(900)));
 }
 
 #[test]

@@ -393,6 +393,10 @@ impl Escrow for Counted {
         self.escrow.contract()
     }
 
+    fn pays(&self, payee: Address) -> bool {
+        self.escrow.pays(payee)
+    }
+
     fn takes(&self, kind: CredentialType) -> bool {
         self.escrow.takes(kind)
     }

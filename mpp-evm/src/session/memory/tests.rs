@@ -80,6 +80,34 @@ async fn slots_of_forgotten_channels_are_used_again() {
     assert!(store.shards.iter().all(|shard| lock(shard).slots() <= 7));
 }
 
+/// Also when another channel has taken its place meanwhile.
+#[tokio::test]
+async fn a_version_does_not_come_back_in_another_slot() {
+    let store = MemoryChannelStore::new(10);
+    let buyer = Buyer::new(1);
+    let channel = buyer.channel(5);
+    let id = channel.id();
+    let mut beside = channel.clone();
+    let mut word = id.word();
+    word[31] ^= 1;
+    beside.id = ChannelId::new(word);
+    assert_eq!(
+        store.swap(id, None, Some(&channel)).await.unwrap(),
+        Swap::Done
+    );
+    let read = store.load(id).await.unwrap().unwrap().version;
+    assert_eq!(store.swap(id, Some(read), None).await.unwrap(), Swap::Done);
+    let taken = store.swap(beside.id, None, Some(&beside)).await;
+    assert_eq!(taken.unwrap(), Swap::Done);
+    let again = buyer.channel(6);
+    assert_eq!(
+        store.swap(id, None, Some(&again)).await.unwrap(),
+        Swap::Done
+    );
+    let late = store.swap(id, Some(read), Some(&channel)).await;
+    assert_eq!(late.unwrap(), Swap::Conflict);
+}
+
 /// Prints what a channel takes:
 /// `cargo test --release -p tollgate-mpp-evm --features testing a_million -- --ignored --nocapture`.
 #[tokio::test]
@@ -93,19 +121,27 @@ async fn a_million_channels_take_less_than_300_bytes_each() {
     let before = resident();
     let store = MemoryChannelStore::default();
     for number in 0..MANY {
-        served.id = Buyer::new(number).id();
+        served.id = name(number);
         let done = store.swap(served.id, None, Some(&served)).await.unwrap();
         assert_eq!(done, Swap::Done);
     }
     let each = (resident() - before) / MANY;
     println!("{each} bytes a channel at {MANY} channels");
     assert!(each <= 300, "{each}");
-    let refused = store.swap(Buyer::new(MANY).id(), None, Some(&served)).await;
+    let refused = store.swap(name(MANY), None, Some(&served)).await;
     assert!(matches!(refused, Err(StoreFault::Full)));
     assert_eq!(
         store.load(served.id).await.unwrap().unwrap().channel,
         served
     );
+}
+
+/// A name like a hash: its first byte is any, and no two are the same.
+fn name(number: u64) -> ChannelId {
+    let mut word = [7; 32];
+    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    word[..8].copy_from_slice(&spread.to_be_bytes());
+    ChannelId::new(word.into())
 }
 
 /// Bytes of this process that are in memory.

@@ -218,6 +218,22 @@ async fn a_lost_answer_is_unknown_and_the_count_is_asked_before_the_next_call() 
 }
 
 #[tokio::test]
+async fn a_seller_that_cannot_be_asked_has_charged_all_that_was_promised() {
+    let (bench, seller) = market().await;
+    let mut session = session(&bench);
+    seller.hook(
+        |visit, _| match (&*visit.method, &*visit.action, visit.nth) {
+            ("HEAD", ..) => Turn::Instead(step(405, &[])),
+            (_, "voucher", 0) => Turn::Instead(Step::HangUp),
+            _ => Turn::Honest,
+        },
+    );
+    let _ = session.get(seller.url()).send().await.unwrap_err();
+    let _ = session.get(seller.url()).send().await.unwrap();
+    assert_eq!(seller.vouchers(), [PRICE, PRICE, 2 * PRICE]);
+}
+
+#[tokio::test]
 async fn a_lost_call_is_resumed_with_the_same_bytes() {
     let (bench, seller) = market().await;
     let mut session = session(&bench);
@@ -258,7 +274,8 @@ async fn answers_that_say_to_wait_are_asked_again_with_the_same_voucher() {
 
 #[tokio::test]
 async fn what_a_seller_says_is_believed_within_bounds_and_told() {
-    let lies: [(fn(&mut serde_json::Value), Dispute); 6] = [
+    type Lie = (fn(&mut serde_json::Value), Dispute);
+    let lies: [Lie; 6] = [
         (
             |receipt| receipt["spent"] = "20001".into(),
             Dispute::BeyondPromise {

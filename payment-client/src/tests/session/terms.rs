@@ -14,7 +14,8 @@ const OTHER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 #[tokio::test]
 async fn nothing_is_signed_for_another_escrow_payee_token_or_chain() {
     let base_usdc = json!("0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913");
-    let changes: [(Difference, Box<dyn Fn(&mut Value)>); 4] = [
+    type Change = Box<dyn Fn(&mut Value)>;
+    let changes: [(Difference, Change); 4] = [
         (
             Difference::Escrow,
             Box::new(|r| r["methodDetails"]["escrowContract"] = json!(OTHER)),
@@ -81,7 +82,8 @@ async fn a_price_above_the_limit_is_not_paid_though_the_channel_is_open() {
 
 #[tokio::test]
 async fn a_channel_is_not_opened_for_terms_that_the_buyer_does_not_allow() {
-    let changes: [(Skip, fn(&mut Value)); 8] = [
+    type Change = fn(&mut Value);
+    let changes: [(Skip, Change); 8] = [
         (Skip::Network, |r| r["methodDetails"]["chainId"] = json!(1)),
         (Skip::Token, |r| r["currency"] = json!(OTHER)),
         (Skip::Payee, |r| {

@@ -228,6 +228,27 @@ async fn an_opening_that_somebody_else_has_brought_first_is_open() {
 }
 
 #[tokio::test]
+async fn t61_a_top_up_that_somebody_else_has_brought_first_counts_once() {
+    let scene = Scene::new().await;
+    let stranger = scene.net.buyers[2].clone();
+    let id = scene.open(1);
+    for (top_up, held) in [
+        (scene.authorized_top_up(id, 50, 9), DEPOSIT + 50),
+        (scene.permitted_top_up(id, 7, 1), DEPOSIT + 57),
+    ] {
+        scene.net.chain.pause_mining(true);
+        scene.queue(&stranger, call(&top_up).unwrap().1);
+        let mine = async {
+            scene.wait_for(2).await;
+            scene.net.chain.pause_mining(false);
+        };
+        let (moved, ()) = tokio::join!(scene.escrow.deposit(&top_up), mine);
+        let moved = moved.unwrap();
+        assert_eq!((moved.chain.deposit, moved.transaction), (held, None));
+    }
+}
+
+#[tokio::test]
 async fn a_deposit_that_the_token_does_not_give_is_insufficient_and_costs_no_gas() {
     let scene = Scene::new().await;
     let deposit = scene.authorized_opening(1);

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use devnet::{Fault, IPaymentChannelEscrow};
-use payment_core::Denied;
+use mpp_core::Method;
+use payment_core::{Denied, Route, usd};
 use payment_evm::{EvmSignature, Settler};
 
 use super::super::super::scene::{DEPOSIT, Scene, connect, quick, refused, signer};
 use super::super::OnchainEscrow;
 use crate::onchain::evidence::Evidence;
-use crate::session::{Escrow, SignedVoucher};
+use crate::session::{Escrow, Session, SignedVoucher};
 
 #[tokio::test]
 async fn a_voucher_pays_the_payee_once() {
@@ -49,7 +50,9 @@ async fn a_close_pays_the_voucher_and_gives_the_rest_back() {
         let again = scene.escrow.close(id, voucher.as_ref()).await.unwrap();
         assert_eq!((again.chain.settled, again.transaction), (300, None));
     }
-    // And pays no more.
+    // What was paid is paid, and it pays no more.
+    let paid = scene.escrow.settle(id, &scene.voucher(id, 300)).await;
+    assert_eq!(paid.unwrap().transaction, None);
     let late = scene.escrow.settle(id, &scene.voucher(id, 900)).await;
     assert_eq!(refused(late), "session/channel-finalized");
     assert_eq!((scene.income(), scene.sent()), (300, 1));
@@ -87,6 +90,21 @@ async fn a_payee_without_gas_is_paid_by_its_signature() {
     let relayed = bare.clone().relayed_for(signer(&scene.net.seller));
     assert_eq!(bare.payee(), scene.net.settler.address);
     assert_eq!(relayed.payee(), scene.net.seller.address);
+    assert!(relayed.pays(relayed.payee()) && relayed.pays(bare.payee()));
+    // A route that could never be settled is not built.
+    let seller = scene.net.seller.address;
+    let built = |session: &dyn Method| session.terms(&Route::priced(usd!("0.01"))).is_ok();
+    assert!(!bare.pays(seller));
+    assert!(!built(&Session::new(
+        scene.token.clone(),
+        seller,
+        bare.clone()
+    )));
+    assert!(built(&Session::new(
+        scene.token.clone(),
+        seller,
+        relayed.clone()
+    )));
     let id = scene.open(1);
     // Without the payee's key nothing leaves.
     let voucher = scene.voucher(id, 300);

@@ -1,0 +1,230 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+
+use super::super::fixture::*;
+use super::super::{Session, escrow_domain};
+use super::*;
+
+/// Presents a voucher for content, and settles.
+fn buy(session: &Session<NeverAsked>, payload: &Value) -> Result<Settled, Denied> {
+    let terms = terms(session, tariff());
+    let mut payment = bind(&*terms, payload, None, NOW, Asks::Content)?;
+    payment.in_time()?;
+    payment.check()?;
+    at_once(payment.verify())?;
+    at_once(payment.settle())
+}
+
+fn books(session: &Session<NeverAsked>) -> Channel {
+    let loaded = at_once(session.ledger().load(opening().id()));
+    loaded.unwrap().unwrap()
+}
+
+fn code(denied: Result<Settled, Denied>) -> String {
+    match denied {
+        Err(Denied::Refused(refusal)) => refusal.problem().code.to_string(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// A voucher whose signature no curve operation lets through: there is no point above its `r`.
+fn unprovable(cumulative: u128) -> (Value, SignedVoucher) {
+    let payload = with(&voucher(cumulative), "/signature", json!(of_nobody()));
+    let signature = payment_evm::EvmSignature::from_hex(&of_nobody()).unwrap();
+    let signed = SignedVoucher {
+        cumulative,
+        signature,
+    };
+    (payload, signed)
+}
+
+/// The key that the payer's vouchers are verified by.
+fn key() -> payment_evm::PublicKey {
+    let id = opening().id();
+    let voucher = Voucher {
+        channel: id,
+        cumulative: 1,
+    };
+    let digest = voucher.digest(&escrow_domain(CHAIN, ESCROW));
+    let signature = payment_evm::EvmSignature::from_hex(&voucher_by(&payer(), 1)).unwrap();
+    signature.recover_key(&digest).unwrap().1
+}
+
+#[test]
+fn the_voucher_that_was_accepted_last_costs_no_curve_operation() {
+    let (payload, signed) = unprovable(500);
+    // Neither recovery nor verification lets it through.
+    for key in [None, Some(key())] {
+        let session = session();
+        let mut channel = channel();
+        channel.key = key;
+        with_channel(&session, channel);
+        let code = code(buy(&session, &payload));
+        assert_eq!(code, "session_invalid_signature");
+    }
+    // As if it had been proven before: whoever looked at the signature again would refuse it.
+    let session = session();
+    let mut channel = channel();
+    channel.key = Some(key());
+    channel.accepted = 500;
+    channel.voucher = Some(signed);
+    with_channel(&session, channel);
+    for spent in [100, 200, 300, 400, 500] {
+        buy(&session, &payload).unwrap();
+        assert_eq!(books(&session).spent(), spent);
+    }
+    assert_eq!(
+        code(buy(&session, &payload)),
+        "session_insufficient_balance"
+    );
+    // Byte for byte: another amount or another signature is looked at.
+    let more = with(&payload, "/cumulativeAmount", json!("600"));
+    assert_eq!(code(buy(&session, &more)), "session_invalid_signature");
+    let less = with(&payload, "/cumulativeAmount", json!("400"));
+    assert_eq!(code(buy(&session, &less)), "session_invalid_signature");
+    let other_v = of_nobody().replace("1b", "1c");
+    assert_ne!(other_v, of_nobody());
+    let other_v = with(&payload, "/signature", json!(other_v));
+    assert_eq!(code(buy(&session, &other_v)), "session_invalid_signature");
+    assert_eq!(books(&session).accepted(), 500);
+}
+
+#[test]
+fn a_voucher_is_accepted_recovered_first_and_verified_later() {
+    let session = session();
+    with_channel(&session, channel());
+    assert_eq!(books(&session).key, None);
+    buy(&session, &voucher(100)).unwrap();
+    assert_eq!(books(&session).key, Some(key()));
+    buy(&session, &voucher(200)).unwrap();
+    let known = books(&session);
+    assert_eq!(
+        (known.accepted(), known.spent(), known.units()),
+        (200, 200, 2)
+    );
+    assert!(known.holds().is_empty());
+    // Somebody else's is refused by the key as it is by recovery.
+    let theirs = with(
+        &voucher(300),
+        "/signature",
+        json!(voucher_by(&other(), 300)),
+    );
+    assert_eq!(code(buy(&session, &theirs)), "session_signer_mismatch");
+    assert_eq!(books(&session), known);
+}
+
+#[test]
+fn requests_hold_by_numbers_of_their_own() {
+    let session = session();
+    with_channel(&session, channel());
+    let terms = terms(&session, tariff());
+    let mut payments = Vec::new();
+    for _ in 0..32 {
+        let mut payment = bind(&*terms, &voucher(3_200), None, NOW, Asks::Content).unwrap();
+        payment.check().unwrap();
+        at_once(payment.verify()).unwrap();
+        payments.push(payment);
+    }
+    let mut numbers: Vec<_> = books(&session).holds().iter().map(|hold| hold.id).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 32);
+    assert_eq!(books(&session).available(NOW), 0);
+    for (at, mut payment) in payments.into_iter().enumerate() {
+        match at % 2 {
+            0 => drop(at_once(payment.settle()).unwrap()),
+            _ => at_once(payment.release()),
+        }
+    }
+    let known = books(&session);
+    assert!(known.holds().is_empty());
+    assert_eq!((known.spent(), known.units()), (1_600, 16));
+}
+
+#[test]
+fn a_voucher_for_nothing_but_itself_is_accepted_and_charges_nothing() {
+    let session = session();
+    with_channel(&session, channel());
+    let terms = terms(&session, tariff());
+    let mut payment = bind(&*terms, &voucher(700), None, NOW, Asks::Nothing).unwrap();
+    assert!(matches!(payment.purpose(), Purpose::Management));
+    payment.check().unwrap();
+    at_once(payment.verify()).unwrap();
+    let settled = at_once(payment.settle()).unwrap();
+    assert!(settled.answer.is_none(), "204");
+    let known = books(&session);
+    assert_eq!((known.accepted(), known.spent()), (700, 0));
+}
+
+#[test]
+fn a_receipt_says_how_the_channel_stands() {
+    let session = session();
+    with_channel(&session, channel());
+    let settled = buy(&session, &voucher(250)).unwrap();
+    let receipt = mpp_core::Receipt::of(settled, crate::METHOD, "challenge", NOW);
+    let id = opening().id().to_string();
+    let expected = json!({
+        "method": "evm", "intent": "session", "status": "success",
+        "timestamp": "2025-04-01T15:56:40Z", "reference": id, "challengeId": "challenge",
+        "channelId": id, "acceptedCumulative": "250", "spent": "100", "chainId": 196, "units": 1,
+    });
+    assert_eq!(Value::Object(receipt.to_object()), expected);
+}
+
+#[test]
+fn a_channel_of_another_venue_pays_for_nothing_here() {
+    for change in [
+        |venue: &mut super::super::Venue| venue.payee = TOKEN,
+        |venue: &mut super::super::Venue| venue.token = PAYEE,
+        |venue: &mut super::super::Venue| venue.escrow = PAYEE,
+        |venue: &mut super::super::Venue| venue.chain_id = 1,
+    ] {
+        let session = session();
+        let mut channel = channel();
+        change(&mut channel.venue);
+        with_channel(&session, channel);
+        assert_eq!(
+            code(buy(&session, &voucher(100))),
+            "session_channel_not_found"
+        );
+    }
+}
+
+#[test]
+fn each_step_that_the_channel_refuses_has_its_problem() {
+    let with_books = |change: fn(&mut Channel)| {
+        let session = session().min_voucher_delta(payment_core::usd!("0.0001"));
+        let mut channel = channel();
+        change(&mut channel);
+        with_channel(&session, channel);
+        session
+    };
+    for (change, cumulative, expected) in [
+        ((|_| {}) as fn(&mut Channel), 99, "session_delta_too_small"),
+        (|_| {}, 10_000_001, "session_amount_exceeds_deposit"),
+        (
+            |channel| channel.spent = 100,
+            100,
+            "session_insufficient_balance",
+        ),
+        (
+            |channel| channel.finalized = true,
+            100,
+            "session_channel_finalized",
+        ),
+        (
+            |channel| channel.close_requested_at = 1,
+            100,
+            "session_channel_finalized",
+        ),
+        (
+            |channel| channel.closing_until = Some(NOW),
+            100,
+            "session_channel_finalized",
+        ),
+    ] {
+        let session = with_books(change);
+        assert_eq!(code(buy(&session, &voucher(cumulative))), expected);
+    }
+}
