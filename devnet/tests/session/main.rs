@@ -25,5 +25,6 @@ mod store;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod venues;
 mod vouchers;
 mod work;
