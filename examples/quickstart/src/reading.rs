@@ -59,7 +59,7 @@ async fn stream(
     report: &mut Report,
 ) -> Result<Reading, Failure> {
     let mut stream = session.get(url).ahead(AHEAD).stream().await?;
-    let usage = stream.usage()?;
+    let usage = stream.usage();
     let mut last = usage.standing();
     let (channel, amount) = (last.channel, usage.deposited());
     report.step(
@@ -71,7 +71,7 @@ async fn stream(
     let mut good = usage.dispute().is_none();
     let (mut deposits, mut vouchers, mut text) = (vec![last.deposit], 1, Vec::new());
     while let Some(word) = stream.next().await? {
-        let usage = stream.usage()?;
+        let usage = stream.usage();
         let standing = usage.standing();
         good &= usage.dispute().is_none();
         vouchers += usize::from(standing.promised > last.promised);
@@ -87,7 +87,7 @@ async fn stream(
         last = standing;
         text.push(word.data);
     }
-    let usage = stream.usage()?;
+    let usage = stream.usage();
     let (words, spent) = (text.len(), usage.spent());
     let counted = usage.receipt().and_then(|receipt| receipt.units);
     good &= usage.dispute().is_none() && counted == u64::try_from(words).ok();
