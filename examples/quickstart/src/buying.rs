@@ -106,6 +106,7 @@ pub(crate) async fn once(url: &str, key: &str, report: &mut Report) -> Result<bo
 
 /// One stream from a shop that is up somewhere, paid by a channel that ends with it.
 pub(crate) async fn stream(url: &str, key: &str, report: &mut Report) -> Result<bool, Failure> {
+    // Whatever escrow the seller names gets the deposit: a budget to lose, or `escrow` to name one.
     let budget = SessionBudget::deposit(usd!("0.10")).total(usd!("0.50"));
     let reader = buyer(key, None)?;
     let read = reading::read(reader.session(budget), reader.address(), url, report).await?;

@@ -96,7 +96,8 @@ async fn stream(
         "streamed",
         json!({"words": words, "vouchers": vouchers, "spent": spent.to_string(), "counted": counted}),
         &format!(
-            "{words} words for ${spent}, each paid before it left, by {vouchers} vouchers: \"{} …\"",
+            "{words} words for ${spent}, each paid before it left, by {vouchers} voucher{}: \"{} …\"",
+            if vouchers == 1 { "" } else { "s" },
             first.join(" ")
         ),
     );

@@ -27,6 +27,12 @@ fn the_tour_adds_up_and_says_each_step_as_json() {
         ]
     );
 
+    let deposited = [&lines[6]["deposit"], &lines[7]["deposit"]];
+    assert_eq!(deposited, ["0.02", "0.04"]);
+    assert_eq!(
+        (&lines[7]["words"], &lines[8]["words"]),
+        (&json!(200), &json!(382))
+    );
     // 382 words at 100 base units, out of two deposits of 20,000.
     let channel = &lines[11];
     for (name, value) in [
