@@ -32,7 +32,7 @@ async fn a_shop_that_is_killed_goes_on_with_the_channel_and_settles_it() {
         words += 1;
     }
     assert_eq!(words, 9);
-    let standing = stream.usage().unwrap().standing();
+    let standing = stream.usage().standing();
     // A voucher for one word more was asked before the stream knew that it ends.
     assert_eq!(
         (standing.spent, standing.promised),

@@ -479,6 +479,18 @@ impl Channel {
             .filter(|voucher| voucher.cumulative > self.settled && !self.finalized)
     }
 
+    /// What was earned and is worth settling: the lowest voucher we have that covers what is owed,
+    /// where that is more than was settled. What is authorized beyond it may go back to the payer.
+    #[must_use]
+    pub fn earned(&self) -> Option<SignedVoucher> {
+        let highest = self.unsettled()?;
+        if self.owed() <= self.settled {
+            return None;
+        }
+        let lowest = self.covering([self.cover, self.voucher]).unwrap_or(highest);
+        Some(lowest).filter(|voucher| voucher.cumulative > self.settled)
+    }
+
     /// What is left of what was authorized, at this moment.
     #[must_use]
     pub fn available(&self, now: Timestamp) -> u128 {

@@ -7,7 +7,7 @@ use payment_core::{Clock, Denied, Fault, SystemClock, Timestamp};
 
 use super::{
     Channel, ChannelError, ChannelId, ChannelStore, CheckedVoucher, Closing, Escrow, Ledger,
-    LedgerError, Moved, StoreFault, Swap, Venue,
+    LedgerError, Moved, SignedVoucher, StoreFault, Swap, Venue,
 };
 
 /// Where a seller settles and closes channels: the books, and the escrow behind them.
@@ -215,7 +215,8 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
         Ok(self.ledger.open(channel).await?)
     }
 
-    /// Brings the highest voucher to the chain, if it pays more than was settled.
+    /// Brings the highest voucher to the chain, if it pays more than was settled: all that is
+    /// authorized, used or not. For a payer who is leaving.
     ///
     /// Safe to call again, from wherever: the contract pays each amount once.
     ///
@@ -224,8 +225,27 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
     /// `DeskError::Ledger`: `Unknown`, `Foreign`; `Closing` while the channel is being closed,
     /// for the closing may pay by a lower voucher. `Escrow`: see [`Escrow::settle`].
     pub async fn settle_channel(&self, id: ChannelId) -> Result<Booked, DeskError> {
+        self.settle_by(id, Channel::unsettled).await
+    }
+
+    /// Brings the lowest voucher to the chain that covers what was earned, if that is more than was
+    /// settled. What the payer has authorized and not used can still go back when the channel
+    /// closes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::settle_channel`].
+    pub async fn settle_earned(&self, id: ChannelId) -> Result<Booked, DeskError> {
+        self.settle_by(id, Channel::earned).await
+    }
+
+    async fn settle_by(
+        &self,
+        id: ChannelId,
+        worth: fn(&Channel) -> Option<SignedVoucher>,
+    ) -> Result<Booked, DeskError> {
         let channel = self.load(id).await?;
-        let Some(voucher) = channel.unsettled() else {
+        let Some(voucher) = worth(&channel) else {
             let transaction = None;
             return Ok(Booked {
                 channel,

@@ -310,8 +310,13 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
                 tally.refreshed += 1;
                 Ok(Some(channel))
             }
-            Duty::Rescue | Duty::Settle => {
+            Duty::Rescue => {
                 let booked = self.desk.settle_channel(id).await?;
+                tally.settled += usize::from(booked.transaction.is_some());
+                Ok(Some(booked.channel))
+            }
+            Duty::Settle => {
+                let booked = self.desk.settle_earned(id).await?;
                 tally.settled += usize::from(booked.transaction.is_some());
                 Ok(Some(booked.channel))
             }
@@ -383,7 +388,7 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
     /// not hurry: the payer may yet close by less.
     fn is_due(&self, channel: &Channel, now: Timestamp) -> bool {
         let earned = channel.spent().saturating_sub(channel.settled());
-        if earned == 0 || channel.unsettled().is_none() {
+        if earned == 0 || channel.earned().is_none() {
             return false;
         }
         let waited = |since: Timestamp| since.plus(self.rules.settle_after) <= now;

@@ -58,6 +58,19 @@ async fn the_highest_voucher_is_settled_once() {
 }
 
 #[tokio::test]
+async fn what_is_authorized_and_not_earned_is_not_settled_by_the_way() {
+    let scene = Scene::new().await;
+    let desk = scene.desk();
+    let id = scene.used(&desk, 1, &[100, 300], 90).await;
+    let booked = desk.settle_earned(id).await.unwrap();
+    assert_eq!((booked.channel.settled(), scene.income()), (100, 100));
+    assert_eq!(desk.settle_earned(id).await.unwrap().transaction, None);
+    scene.spend(&desk, id, 20).await.unwrap();
+    let booked = desk.settle_earned(id).await.unwrap();
+    assert_eq!((booked.channel.settled(), scene.income()), (300, 300));
+}
+
+#[tokio::test]
 async fn a_close_takes_the_lowest_voucher_that_covers_what_is_owed() {
     let scene = Scene::new().await;
     let desk = scene.desk();
