@@ -44,12 +44,13 @@ pub(crate) struct Measured {
 /// The kinds of voucher requests whose name has this part, each with channels of its own.
 pub(crate) fn cases(pace: Pace, only: Option<&str>) -> Result<Vec<Case>, Failure> {
     let count = WARM + COUNTED + pace.turns * pace.batch;
-    let kinds: [(&str, fn(usize) -> Result<Case, Failure>); 3] =
-        [(FIRST, first), (LATER, later), (AGAIN, again)];
+    let kinds: [(&str, Prepare); 3] = [(FIRST, first), (LATER, later), (AGAIN, again)];
     let wanted = |name: &str| only.is_none_or(|part| name.contains(part));
     let kinds = kinds.into_iter().filter(|(name, _)| wanted(name));
     kinds.map(|(_, prepare)| prepare(count)).collect()
 }
+
+type Prepare = fn(usize) -> Result<Case, Failure>;
 
 const FIRST: &str = "first voucher of a channel";
 const LATER: &str = "later voucher";
