@@ -53,6 +53,8 @@ pub(crate) fn cases(pace: Pace, only: Option<&str>) -> Result<Vec<Case>, Failure
     kinds.map(|(_, prepare)| prepare(count)).collect()
 }
 
+type Prepare = fn(usize) -> Result<Case, Failure>;
+
 const FIRST: &str = "first voucher of a channel";
 const LATER: &str = "later voucher";
 const AGAIN: &str = "the same voucher again";

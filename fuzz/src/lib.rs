@@ -4,6 +4,7 @@
 //! A target panics when a rule of the project is broken; what strangers may send is everything.
 
 pub mod mpp;
+pub mod session;
 pub mod x402;
 
 use std::future::Future;

@@ -8,11 +8,13 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tollgate_fuzz::session;
 use vectors::{cases, load, text};
 
 fn main() -> io::Result<()> {
     payment_headers()?;
     authorization_payment()?;
+    session_payload()?;
     www_authenticate()?;
     replies()
 }
@@ -202,6 +204,45 @@ fn authorization_payment() -> io::Result<()> {
     put(target, "untouched", 'e', "")?;
     put(target, "one blank", 'e', [0, 1, b' '])?;
     put(target, "long", 'l', "QUFB")
+}
+
+fn session_payload() -> io::Result<()> {
+    let target = "session_payload";
+    for (at, (name, payload)) in session::good().into_iter().enumerate() {
+        put(target, name, 'p', payload.to_string())?;
+        put(target, name, 'h', payload.to_string())?;
+        let number = u8::try_from(at).unwrap_or_default();
+        put(target, name, 'e', [number])?;
+        put(target, &format!("{name} blank"), 'e', [number, 0, 1, b' '])?;
+    }
+    let file = load("mpp_core.json");
+    let exchange = &file["evm"]["session_exchange"]["credentials"];
+    let okx = load("okx_wire.json");
+    for (name, credential) in [
+        ("exchange open", &exchange["open_authorization"]),
+        ("exchange voucher", &exchange["voucher"]),
+        ("exchange close", &exchange["close"]),
+        ("okx open", &okx["mpp"]["sessionOpen"]["credential"]),
+        ("okx voucher", &okx["mpp"]["sessionVoucher"]["credential"]),
+        ("okx close", &okx["mpp"]["sessionClose"]["credential"]),
+    ] {
+        put(target, name, 'n', credential["payload"].to_string())?;
+    }
+    let target = "session_answers";
+    let exchange = &file["evm"]["session_exchange"];
+    put(target, "request", 'q', exchange["request"].to_string())?;
+    put(target, "receipt", 'r', exchange["receipt"].to_string())?;
+    put(target, "receipt", 'h', text(exchange, "payment_receipt"))?;
+    let need = json!({
+        "channelId": exchange["receipt"]["channelId"], "requiredCumulative": "250100",
+        "acceptedCumulative": "250000", "deposit": "10000000",
+    });
+    put(target, "need voucher", 'n', need.to_string())?;
+    for (name, record) in session::records() {
+        // This target has one entrance: the record begins with the mark of every record.
+        put("channel_state", name, '{', &record[1..])?;
+    }
+    Ok(())
 }
 
 fn www_authenticate() -> io::Result<()> {
