@@ -41,9 +41,6 @@ pub(crate) struct Measured {
     pub(crate) bytes: u64,
 }
 
-/// Makes the requests of one kind.
-type Prepare = fn(usize) -> Result<Case, Failure>;
-
 /// The kinds of voucher requests whose name has this part, each with channels of its own.
 pub(crate) fn cases(pace: Pace, only: Option<&str>) -> Result<Vec<Case>, Failure> {
     let count = WARM + COUNTED + pace.turns * pace.batch;

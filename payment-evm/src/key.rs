@@ -9,8 +9,8 @@ use crate::{EvmSignature, SignatureError};
 
 /// The public key of an account, as it came out of a recovery: 33 bytes, compressed.
 ///
-/// Who has it can check further signatures of the account by verification, which costs about
-/// half of a recovery.
+/// Who has it can check further signatures of the account by verification, which costs no more
+/// than a recovery.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicKey([u8; 33]);
 

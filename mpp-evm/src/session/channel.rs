@@ -251,7 +251,7 @@ impl Channel {
     }
 
     /// Checks who signed a voucher on this channel: by the key that an earlier one was recovered
-    /// to, which costs half as much, or by recovery. The very voucher that was accepted last costs
+    /// to, or by recovery. The very voucher that was accepted last costs
     /// nothing. (evm-session, Voucher Verification, steps 3–5)
     ///
     /// # Errors
