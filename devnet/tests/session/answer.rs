@@ -198,7 +198,7 @@ impl Streaming {
             if let Some(event) = self.read.pop_front() {
                 return Some(event);
             }
-            let frame = self.body.frame().await?.unwrap();
+            let frame = crate::shop::soon(self.body.frame()).await?.unwrap();
             self.text
                 .push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
             self.parse();

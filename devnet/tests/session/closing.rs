@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::answer::units;
 use crate::kitchen::Mood;
-use crate::shop::{CENT, Plan, Shop, settle_down};
+use crate::shop::{CENT, Plan, Shop, settle_down, soon};
 use crate::stage::GRACE;
 
 const FINALIZED: &str = "session/channel-finalized";
@@ -232,9 +232,12 @@ async fn t68_no_new_work_once_closing_has_begun() {
     shop.stage.net.chain.pause_mining(true);
     let header = shop.header("/cheap", &shop.close(id, 2 * CENT)).await;
     let closing = tokio::spawn(shop.send_owned("/cheap", &[header]));
-    while shop.channel(id).await.closing_until().is_none() {
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while shop.channel(id).await.closing_until().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     for path in ["/cheap", "/metered", "/stream"] {
         shop.pay(path, &shop.voucher(id, 4 * CENT))
             .await
@@ -243,9 +246,12 @@ async fn t68_no_new_work_once_closing_has_begun() {
     shop.pay("/cheap", &shop.close(id, 5 * CENT))
         .await
         .refused(410, FINALIZED);
-    while shop.stage.net.chain.waiting() == 0 {
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while shop.stage.net.chain.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     shop.stage.net.chain.pause_mining(false);
     closing.await.unwrap().managed("close");
     shop.books(2, 2 * CENT, 0);
@@ -324,14 +330,20 @@ async fn t68_a_client_that_hangs_up_on_its_close_has_closed() {
     let (shop, id) = shop_and_channel().await;
     let header = shop.header("/cheap", &shop.close(id, 2 * CENT)).await;
     let closing = tokio::spawn(shop.send_owned("/cheap", &[header]));
-    while shop.channel(id).await.closing_until().is_none() {
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while shop.channel(id).await.closing_until().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     closing.abort();
     let _ = closing.await;
-    while !shop.channel(id).await.finalized() {
-        settle_down().await;
-    }
+    soon(async {
+        while !shop.channel(id).await.finalized() {
+            settle_down().await;
+        }
+    })
+    .await;
     shop.books(2, 2 * CENT, 0);
 }
 

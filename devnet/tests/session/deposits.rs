@@ -273,7 +273,13 @@ async fn t65_a_stranger_adds_nothing_to_a_channel_and_takes_nothing_from_it() {
         .token_signature(&stranger, CENT, call.nonce, call.validBefore);
     let payload = shop.top_up_of(&call);
     let before = shop.channel(id).await;
+    // The node need not be asked.
+    shop.stage
+        .net
+        .rpc
+        .fail_next(100, devnet::Fault::CloseBefore);
     shop.pay("/cheap", &payload).await.refused(402, FAILED);
+    shop.stage.net.rpc.heal();
     shop.pay_as(payer(&shop), "/cheap", &payload)
         .await
         .refused(402, FAILED);

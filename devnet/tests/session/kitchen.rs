@@ -60,9 +60,12 @@ impl Kitchen {
 
     /// Waits until so many runs have begun.
     pub async fn started(&self, runs: usize) {
-        while self.runs() < runs {
-            self.started.notified().await;
-        }
+        let enough = async {
+            while self.runs() < runs {
+                self.started.notified().await;
+            }
+        };
+        crate::shop::soon(enough).await;
     }
 }
 

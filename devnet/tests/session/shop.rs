@@ -165,7 +165,8 @@ impl Shop {
 
     /// Sends a request to the service.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.app.clone().oneshot(request).await.unwrap()).await
+        let answer = async { Answer::of(self.app.clone().oneshot(request).await.unwrap()).await };
+        soon(answer).await
     }
 
     pub async fn get(&self, path: &str, headers: &[Header]) -> Answer {
@@ -255,6 +256,13 @@ fn routes(gate: &Gate<Arc<Guard>>, cheap: Money) -> Router<Arc<Kitchen>> {
             Tariff::per("token", usd!("0.0002")).up_to(MOST).into(),
         ))
         .merge(sold("/byte", Tariff::per("byte", usd!("0.000001")).into()))
+}
+
+/// Waits for what must come soon. How long it takes decides nothing: a test that would wait for
+/// ever fails.
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(Duration::from_secs(120), what);
+    waited.await.expect("it does not come")
 }
 
 /// A request header, by name and value.
