@@ -110,7 +110,9 @@ impl Other {
         self.said.as_mut()?.says()
     }
 
-    /// What it says, for another thread to hear.
+    /// What it says, for another thread to hear. For the tests of sessions as a whole, which share
+    /// this file.
+    #[allow(dead_code)]
     pub(crate) fn lines(&mut self) -> Said {
         self.said.take().unwrap()
     }
