@@ -428,7 +428,8 @@ impl Channel {
     /// # Errors
     ///
     /// `Finalized`; `Closing` while another attempt is under way; `ExceedsDeposit`; `Foreign` for
-    /// a voucher of another channel.
+    /// a voucher of another channel; `Busy` when the payer's voucher covers what was spent and
+    /// only requests in work, which may yet cost nothing, would make us claim more than is owed.
     pub fn begin_close(
         &self,
         voucher: Option<&CheckedVoucher>,
@@ -452,7 +453,16 @@ impl Channel {
             Some(voucher) => Some(voucher),
             // Authorized is not earned: what nobody used goes back to the payer.
             None if next.owed() <= next.settled => None,
-            None => next.covering([next.cover, next.voucher]).or(next.voucher),
+            None => {
+                let lowest = next.covering([next.cover, next.voucher]).or(next.voucher);
+                // A payer who knows what was spent, and not that a request is still in work, is
+                // not to lose all that it authorized by that.
+                let beyond = lowest.is_some_and(|lowest| lowest.cumulative > next.owed());
+                if beyond && last.is_some_and(|last| last.cumulative >= next.spent) {
+                    return Err(ChannelError::Busy);
+                }
+                lowest
+            }
         };
         let closing = match claim.filter(|voucher| voucher.cumulative > next.settled) {
             Some(voucher) => Closing::Claim(voucher),

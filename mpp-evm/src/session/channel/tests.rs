@@ -621,6 +621,36 @@ fn the_payers_closing_voucher_goes_first_where_it_covers() {
 }
 
 #[test]
+fn who_closes_at_what_was_spent_does_not_lose_what_was_authorized_to_a_request_in_work() {
+    let (buyer, channel) = funded();
+    let spent = channel.charge(0, 200, 1, OPENED).unwrap();
+    let held = spent.hold(hold(1, 10), OPENED).unwrap();
+    let close = |channel: &Channel, cumulative, now| {
+        let last = checked(&buyer, channel, cumulative);
+        let (_, how) = channel.begin_close(Some(&last), later(200_000), now)?;
+        Ok(how)
+    };
+    assert_eq!(close(&held, 200, OPENED), Err(ChannelError::Busy));
+    assert_eq!(close(&held, 209, OPENED), Err(ChannelError::Busy));
+    let claim = |cumulative| Ok(Closing::Claim(buyer.voucher(cumulative)));
+    assert_eq!(close(&held, 210, OPENED), claim(210));
+    // Less than was spent was never enough.
+    assert_eq!(close(&held, 199, OPENED), claim(500));
+    // It ends with the request: paid, given back or run out.
+    let paid = held.commit(1, 10, 1, OPENED).unwrap();
+    assert_eq!(close(&paid, 210, OPENED), claim(210));
+    assert_eq!(close(&held.give_back(1), 200, OPENED), claim(200));
+    assert_eq!(close(&held, 200, later(120_000)), claim(200));
+    // A voucher for exactly what is owed takes nothing that was not earned or begun.
+    let next = buyer
+        .accept(&channel, 510)
+        .charge(0, 490, 1, OPENED)
+        .unwrap();
+    let held = next.hold(hold(1, 10), OPENED).unwrap();
+    assert_eq!(close(&held, 490, OPENED), claim(500));
+}
+
+#[test]
 fn what_the_payer_closed_with_is_kept_for_the_next_attempt() {
     let (buyer, channel) = funded();
     let spent = channel.charge(0, 200, 1, OPENED).unwrap();
