@@ -152,10 +152,14 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 let signer = opening.signer();
                 let voucher = CheckedVoucher::recover(signed, voucher.signature, domain, signer)
                     .map_err(|error| objection::signature(&error))?;
-                self.payer = Some(opening.payer.into());
+                self.payer = proven_payer(&deposit);
                 Checked::Open(Box::new((deposit, voucher)))
             }
-            Action::TopUp(deposit) => Checked::TopUp(Box::new(deposit.check(due)?)),
+            Action::TopUp(deposit) => {
+                let deposit = deposit.check(due)?;
+                self.payer = proven_payer(&deposit);
+                Checked::TopUp(Box::new(deposit))
+            }
             Action::Voucher { first, voucher } => {
                 let first = first.map(|deposit| deposit.check(due)).transpose()?;
                 Checked::Voucher(first.map(Box::new), voucher)
@@ -164,26 +168,26 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         })
     }
 
-    /// Loads the channel of a voucher, for [`Self::signed`].
-    async fn channel(&self, signed: &Signed) -> Result<Channel, Denied> {
-        let now = self.books.clock.now();
-        self.books.channel(signed.channel, &self.due, now).await
-    }
-
-    /// Checks who signed a voucher: before anything is made of the amount, old or new. (T60)
-    fn signed(&self, channel: &Channel, signed: &Signed) -> Result<CheckedVoucher, Objection> {
+    /// Loads the channel of a voucher and checks who signed it: before anything is made of the
+    /// amount, old or new, and before the chain is asked anything, for names of channels are
+    /// public. (T60)
+    async fn proven(&self, signed: &Signed) -> Result<(Channel, CheckedVoucher), Denied> {
+        let channel = self.books.known(signed.channel, &self.due).await?;
         let voucher = SignedVoucher {
             cumulative: signed.cumulative,
             signature: signed.signature,
         };
         let checked = channel.check(voucher, &self.due.domain);
-        checked.map_err(|error| objection::signature(&error))
+        let checked = checked.map_err(|error| objection::signature(&error))?;
+        let now = self.books.clock.now();
+        let channel = self.books.refreshed(channel, &self.due, now).await?;
+        Ok((channel, checked))
     }
 
     /// Checks who signed a voucher that comes with a deposit, before gas is spent on that.
     async fn is_signed(&self, signed: &Signed, deposit: &CheckedDeposit) -> Result<(), Denied> {
         let DepositPurpose::Open(opening) = deposit.purpose() else {
-            self.signed(&self.channel(signed).await?, signed)?;
+            self.proven(signed).await?;
             return Ok(());
         };
         let voucher = Voucher {
@@ -199,7 +203,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
     /// accepted where it does not cover the price. (T62)
     async fn take(&mut self, signed: &Signed) -> Result<Checked, Denied> {
-        let voucher = self.signed(&self.channel(signed).await?, signed)?;
+        let (_, voucher) = self.proven(signed).await?;
         let (due, now) = (&*self.due, self.books.clock.now());
         let amount = match self.asks {
             Asks::Content => due.most,
@@ -267,7 +271,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 Ok(managed("topUp", &channel, hash))
             }
             Stage::Checked(Checked::Close(signed)) => {
-                let voucher = self.signed(&self.channel(&signed).await?, &signed)?;
+                let (_, voucher) = self.proven(&signed).await?;
                 let (channel, hash) = self.books.close(voucher, &self.due).await?;
                 Ok(managed("close", &channel, hash))
             }
@@ -415,8 +419,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             let Stage::Checked(Checked::Voucher(_, voucher)) = &self.stage else {
                 return Ok(());
             };
-            let channel = self.channel(voucher).await?;
-            self.signed(&channel, voucher)?;
+            let (channel, _) = self.proven(voucher).await?;
             // Paid by what the lost answer used, which says nothing of what another would use:
             // the key binds neither headers nor body.
             if self.meter.is_some() {
@@ -454,8 +457,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 let stage = std::mem::replace(&mut self.stage, Stage::Taken);
                 return self.settled(stage).await;
             };
-            let channel = self.channel(voucher).await?;
-            self.signed(&channel, voucher)?;
+            let (channel, _) = self.proven(voucher).await?;
             let (id, hold) = (channel.id(), self.hold);
             self.payer = Some(channel.payer().into());
             // The hold bears the number of the request: where it is gone, it was taken.
@@ -495,6 +497,13 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             }
         })
     }
+}
+
+/// Who has signed the deposit. Of a transaction only the buyer's word says whose it is, and what
+/// is counted against one payer must not be another's doing.
+fn proven_payer(deposit: &CheckedDeposit) -> Option<Account> {
+    let signed = deposit.proof().kind() != crate::CredentialType::Hash;
+    signed.then(|| deposit.payer().into())
 }
 
 fn managed(action: &str, channel: &Channel, transaction: Option<B256>) -> Settled {

@@ -228,3 +228,56 @@ fn each_step_that_the_channel_refuses_has_its_problem() {
         assert_eq!(code(buy(&session, &voucher(cumulative))), expected);
     }
 }
+
+/// Names of channels are public: who has proven nothing has the chain asked nothing.
+#[test]
+fn t60_a_signature_is_looked_at_before_the_chain_is() {
+    let stale = || {
+        let session = session();
+        let mut channel = channel();
+        channel.seen_at = Timestamp::default();
+        with_channel(&session, channel);
+        session
+    };
+    let present = |payload: &Value, asks| {
+        let session = stale();
+        let terms = terms(&session, tariff());
+        let mut payment = bind(&*terms, payload, None, NOW, asks)?;
+        payment.check()?;
+        at_once(payment.verify())?;
+        at_once(payment.settle())
+    };
+    let asked = |outcome| match outcome {
+        Err(Denied::Failed(fault)) => assert_eq!(fault.code(), "escrow_asked"),
+        other => panic!("the chain was not asked: {other:?}"),
+    };
+    let of_other = json!(voucher_by(&other(), 100));
+    for payload in [voucher(100), close(100)] {
+        for asks in [Asks::Content, Asks::Nothing] {
+            asked(present(&payload, asks));
+            let theirs = with(&payload, "/signature", of_other.clone());
+            assert_eq!(code(present(&theirs, asks)), "session_signer_mismatch");
+        }
+    }
+}
+
+#[test]
+fn only_a_signature_proves_who_pays() {
+    let session = session();
+    let terms = terms(&session, tariff());
+    let source = format!("did:pkh:eip155:{CHAIN}:{PAYER}");
+    for (payload, proven) in [
+        (open_by_authorization(), true),
+        (open_by_permit(), true),
+        (open_by_hash(), false),
+        (top_up_by_authorization(), true),
+        (top_up_by_permit(), true),
+        (top_up_by_hash(), false),
+    ] {
+        let mut payment = bind(&*terms, &payload, Some(&source), NOW, Asks::Content).unwrap();
+        assert_eq!(payment.payer(), None);
+        payment.check().unwrap();
+        let expected = proven.then(|| Account::from(PAYER));
+        assert_eq!(payment.payer(), expected.as_ref(), "{payload}");
+    }
+}
