@@ -144,6 +144,23 @@ impl<E: Escrow, S: ChannelStore> Tab for ChannelTab<E, S> {
         Soon::later(self.take(units))
     }
 
+    fn lasts(&mut self) -> Soon<'_, bool> {
+        Soon::later(async move {
+            let Some(stream) = self.stream.get().copied() else {
+                return false;
+            };
+            if self.look().await.is_err() {
+                return false;
+            }
+            match self.books.ledger.load(self.id).await {
+                Ok(Some(channel)) => channel.stream() == stream && channel.is_open().is_ok(),
+                Ok(None) => false,
+                // The next charge tells.
+                Err(_) => true,
+            }
+        })
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             match &mut self.listener {
