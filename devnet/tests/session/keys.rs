@@ -271,3 +271,36 @@ async fn t71_keys_that_are_none_are_no_reason_to_serve_twice() {
     }
     assert_eq!(shop.kitchen.runs() as u128, calls);
 }
+
+/// The charge was never made, and what was set aside for it ran out and was used by others.
+#[tokio::test]
+async fn t71_what_ran_out_before_it_was_charged_is_charged_before_it_is_served() {
+    for (path, first) in [("/cheap", ""), ("/metered", NOT_SERVED)] {
+        let (shop, id) = shop_and_channel().await;
+        let voucher = shop.voucher(id, 100 * CENT);
+        shop.store.break_at(1, When::Before);
+        assert_eq!(shop.pay_once(path, &voucher, "one").await.status, 503);
+        settle_down().await;
+        let channel = shop.channel(id).await;
+        assert_eq!((channel.spent(), channel.holds().len()), (0, 1));
+        shop.advance(121);
+        shop.pay("/cheap", &voucher).await.served();
+        shop.counters(id, 100 * CENT, CENT).await;
+        assert_eq!(shop.channel(id).await.holds(), []);
+        let answer = shop.pay_once(path, &voucher, "one").await;
+        assert_eq!(answer.problem(), first);
+        settle_down().await;
+        let cost = match path {
+            "/cheap" => CENT,
+            _ => {
+                shop.pay_once(path, &voucher, "one").await.served();
+                u128::from(MOST) * TOKEN
+            }
+        };
+        shop.counters(id, 100 * CENT, CENT + cost).await;
+        shop.pay_once(path, &voucher, "one")
+            .await
+            .refused(409, SERVED);
+        shop.counters(id, 100 * CENT, CENT + cost).await;
+    }
+}

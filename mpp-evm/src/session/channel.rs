@@ -67,6 +67,9 @@ pub struct Channel {
     pub(super) spent: u128,
     pub(super) units: u64,
     pub(super) holds: Vec<Hold>,
+    /// Numbers of holds that ran out and were neither taken nor given back, the latest of them:
+    /// their requests were cut off, and may be asked about. (T71)
+    pub(super) lapsed: Vec<u64>,
     /// Counts streams; the latest one is served.
     pub(super) stream: u64,
     /// Until when a closing that has begun is left alone; `None` while the channel is open.
@@ -197,6 +200,7 @@ impl Channel {
             spent: chain.settled,
             units: 0,
             holds: Vec::new(),
+            lapsed: Vec::new(),
             stream: 0,
             closing_until: None,
             created_at: now,
@@ -328,6 +332,7 @@ impl Channel {
             Some(_) => return Err(ChannelError::Busy),
             None => {}
         }
+        next.lapsed.retain(|id| *id != hold.id);
         next.covers(hold.amount)?;
         if next.holds.len() >= MOST_HOLDS {
             return Err(ChannelError::Busy);
@@ -372,6 +377,7 @@ impl Channel {
             None => {
                 self.is_open()?;
                 next = next.swept(now);
+                next.lapsed.retain(|id| *id != hold);
                 next.covers(amount)?;
             }
         }
@@ -383,7 +389,15 @@ impl Channel {
     pub fn give_back(&self, hold: u64) -> Self {
         let mut next = self.clone();
         next.holds.retain(|held| held.id != hold);
+        next.lapsed.retain(|id| *id != hold);
         next
+    }
+
+    /// Whether what was set aside by this number ran out and was not taken. What is neither this
+    /// nor held any more was taken or given back.
+    #[must_use]
+    pub fn has_lapsed(&self, hold: u64) -> bool {
+        self.lapsed.contains(&hold)
     }
 
     /// Begins a stream, which ends every earlier one. Its number is [`Channel::stream`].
@@ -541,6 +555,10 @@ impl Channel {
     fn swept(&self, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.holds.retain(|hold| hold.until > now);
+        let gone = self.holds.iter().filter(|hold| hold.until <= now);
+        next.lapsed.extend(gone.map(|hold| hold.id));
+        let oldest = next.lapsed.len().saturating_sub(MOST_HOLDS);
+        next.lapsed.drain(..oldest);
         next
     }
 
@@ -623,6 +641,7 @@ impl Channel {
             && (self.voucher.is_none() || self.key.is_some())
             && self.cover.is_none_or(|cover| cover.cumulative < promised)
             && self.holds.len() <= MOST_HOLDS
+            && self.lapsed.len() <= MOST_HOLDS
             && !(0..self.holds.len()).any(taken)
     }
 }

@@ -460,9 +460,14 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             let (channel, _) = self.proven(voucher).await?;
             let (id, hold) = (channel.id(), self.hold);
             self.payer = Some(channel.payer().into());
-            // The hold bears the number of the request: where it is gone, it was taken.
+            // The hold bears the number of the request: where it is gone, it was taken, unless it
+            // ran out before anybody came to take it.
             let held = channel.holds().iter().find(|held| held.id == hold);
-            match (held.map(|held| held.amount), &self.meter) {
+            let left = match held {
+                Some(held) => Some(held.amount),
+                None => channel.has_lapsed(hold).then_some(self.due.most),
+            };
+            match (left, &self.meter) {
                 // What was used is not known any more: nothing is taken, and it may be used anew.
                 (Some(amount), Some(_)) => {
                     self.stage = Stage::Checked(Checked::Held(id, amount));

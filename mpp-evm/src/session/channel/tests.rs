@@ -734,3 +734,58 @@ fn each_broken_rule_is_unsound() {
     settled.settled = 1;
     assert!(!settled.is_sound());
 }
+
+#[test]
+fn t71_what_ran_out_is_told_from_what_was_taken() {
+    let (_, channel) = funded();
+    let mut held = channel;
+    for id in 1..=4 {
+        held = held.hold(hold(id, 10), OPENED).unwrap();
+    }
+    let late = later(120_000);
+    let lapsed = |channel: &Channel| (1..=5).filter(|id| channel.has_lapsed(*id)).collect();
+    let known: Vec<u64> = lapsed(&held.commit(1, 10, 1, OPENED).unwrap().give_back(2));
+    assert!(known.is_empty());
+    let left = held.commit(1, 10, 1, OPENED).unwrap().give_back(2);
+    // Whatever comes by and sweeps.
+    let new = Hold {
+        until: later(300_000),
+        ..hold(5, 1)
+    };
+    let swept = [
+        left.hold(new, late).unwrap(),
+        left.charge(0, 1, 1, late).unwrap(),
+        left.commit(5, 1, 1, late).unwrap(),
+        left.begin_close(None, later(300_000), late).unwrap().0,
+    ];
+    for swept in &swept {
+        let known: Vec<u64> = lapsed(swept);
+        assert_eq!(known, [3, 4]);
+        assert!(swept.is_sound());
+    }
+    // Taken afresh, given back, or set aside again: settled one way or another.
+    let [swept, ..] = &swept;
+    for after in [
+        swept.commit(3, 10, 1, late).unwrap(),
+        swept.give_back(3),
+        swept.hold(Hold { id: 3, ..new }, late).unwrap(),
+    ] {
+        let known: Vec<u64> = lapsed(&after);
+        assert_eq!(known, [4]);
+    }
+    // The latest are remembered, no more than can be held at once.
+    let mut many = swept.clone();
+    for round in 0..3 {
+        let at = later(300_000 * (round + 1));
+        for id in 0..60 {
+            let hold = Hold {
+                id: 100 * round + 100 + id,
+                amount: 0,
+                until: at.plus(std::time::Duration::from_secs(1)),
+            };
+            many = many.hold(hold, at).unwrap();
+        }
+    }
+    assert_eq!(many.lapsed.len(), MOST_HOLDS);
+    assert!(many.is_sound() && many.has_lapsed(259) && !many.has_lapsed(4));
+}

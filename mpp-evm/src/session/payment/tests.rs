@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::fixture::*;
 use super::super::{Session, escrow_domain};
 use super::*;
+use payment_core::Tariff;
 
 /// Presents a voucher for content, and settles.
 fn buy(session: &Session<NeverAsked>, payload: &Value) -> Result<Settled, Denied> {
@@ -280,4 +281,35 @@ fn only_a_signature_proves_who_pays() {
         let expected = proven.then(|| Account::from(PAYER));
         assert_eq!(payment.payer(), expected.as_ref(), "{payload}");
     }
+}
+
+/// A stream whose handler is slow must not last longer than it could be paid.
+#[test]
+fn t69_a_stream_lasts_until_another_takes_over_or_the_channel_closes() {
+    let session = session();
+    with_channel(&session, channel());
+    let route = Tariff::per("token", payment_core::usd!("0.0001"));
+    let terms = terms(&session, route);
+    let begin = || {
+        let mut payment = bind(&*terms, &voucher(200), None, NOW, Asks::Content).unwrap();
+        payment.check().unwrap();
+        at_once(payment.verify()).unwrap();
+        let Purpose::Metered(meter) = payment.purpose() else {
+            panic!("not metered")
+        };
+        let mut tab = meter.stream().unwrap();
+        assert!(!at_once(tab.lasts()), "it has not begun");
+        at_once(payment.settle()).unwrap();
+        assert!(at_once(tab.lasts()));
+        tab
+    };
+    let mut first = begin();
+    let mut second = begin();
+    assert!(!at_once(first.lasts()));
+    assert!(at_once(second.lasts()));
+    let until = NOW.plus(std::time::Duration::from_secs(60));
+    let close = |channel: &Channel| Ok((channel.begin_close(None, until, NOW)?.0, ()));
+    at_once(session.ledger().apply(opening().id(), close)).unwrap();
+    assert!(!at_once(second.lasts()));
+    assert_eq!(books(&session).spent(), 0);
 }
