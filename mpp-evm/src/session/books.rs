@@ -64,7 +64,7 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
         due: &SessionDue,
         now: Timestamp,
     ) -> Result<Channel, Denied> {
-        if now < channel.seen_at().plus(due.fresh_for) {
+        if channel.is_fresh(now, due.fresh_for) {
             return Ok(channel);
         }
         let chain = self.escrow.state(channel.id()).await?;

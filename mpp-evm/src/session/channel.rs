@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use alloy_primitives::Address;
 use payment_core::Timestamp;
 use payment_evm::{Domain, PublicKey, SignatureError};
@@ -146,6 +148,9 @@ const MOST_HOLDS: usize = 64;
 /// Seconds that an escrow waits at least between a request to close and the withdrawal.
 const LEAST_GRACE: u64 = 600;
 
+/// How far the clocks of those who keep one channel may be apart.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// How a channel is to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -250,7 +255,11 @@ impl Channel {
         let unknown = next.settled.saturating_sub(self.accepted);
         next.accepted = add(self.accepted, unknown)?;
         next.spent = add(self.spent, unknown)?;
-        next.seen_at = self.seen_at.max(now);
+        next.seen_at = match self.seen_at > now.plus(AHEAD) {
+            // By a clock that has been set back since.
+            true => now,
+            false => self.seen_at.max(now),
+        };
         Ok(next.covered())
     }
 
@@ -501,6 +510,13 @@ impl Channel {
     pub fn unsettled(&self) -> Option<SignedVoucher> {
         self.voucher
             .filter(|voucher| voucher.cumulative > self.settled && !self.finalized)
+    }
+
+    /// Whether what is known of the chain is younger than this. What was seen in the future was
+    /// seen nobody knows when: a clock that is set back must not hide that the payer leaves.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp, within: Duration) -> bool {
+        is_fresh(self.seen_at, now, within)
     }
 
     /// What is left of what was authorized, at this moment.
@@ -754,6 +770,11 @@ impl Channel {
     pub const fn used_at(&self) -> Timestamp {
         self.used_at
     }
+}
+
+/// See [`Channel::is_fresh`].
+pub(super) fn is_fresh(seen_at: Timestamp, now: Timestamp, within: Duration) -> bool {
+    now < seen_at.plus(within) && seen_at <= now.plus(AHEAD)
 }
 
 fn add(a: u128, b: u128) -> Result<u128, ChannelError> {

@@ -314,7 +314,11 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     /// What the handler has used, never more than was set aside; and how many units that is.
     fn used(&self, held: u128) -> (u128, u64) {
         let reserved = u64::try_from(held / self.due.price.max(1)).unwrap_or(u64::MAX);
-        let reported = self.meter.as_ref().and_then(Meter::reported);
+        let Some(meter) = &self.meter else {
+            // Also where the price has changed since it was set aside.
+            return (held, reserved.max(1));
+        };
+        let reported = meter.reported();
         let units = reported.map_or(reserved, |units| units.min(reserved));
         let amount = self.due.price.saturating_mul(u128::from(units));
         (amount.min(held), units)
@@ -524,8 +528,10 @@ fn unknown(fault: StoreFault) -> Denied {
     })
 }
 
-/// How long a request that bears an `Idempotency-Key` is remembered.
-const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// How long a request that bears an `Idempotency-Key` is remembered. Each takes a place of the
+/// replay guard for so long, which every payment needs one of; and a stream that nobody reads has
+/// one for nothing.
+const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(600);
 
 const REQUEST_SERVED: Problem = Problem::new(
     "urn:tollgate:problem:request-served",

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::bell::Listener;
 use super::books::{self, Books};
+use super::channel::is_fresh;
 use super::due::SessionDue;
 use super::{Channel, ChannelError, ChannelId, ChannelStore, Escrow, LedgerError};
 
@@ -88,7 +89,7 @@ impl<E: Escrow, S: ChannelStore> ChannelTab<E, S> {
     /// Reads the chain again when what is known of it has become too old. (T67)
     async fn look(&mut self) -> Result<(), Short> {
         let now = self.books.clock.now();
-        if now < self.seen_at.plus(self.due.fresh_for) {
+        if is_fresh(self.seen_at, now, self.due.fresh_for) {
             return Ok(());
         }
         let channel = self.books.channel(self.id, &self.due, now).await;

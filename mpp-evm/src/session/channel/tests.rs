@@ -789,3 +789,28 @@ fn t71_what_ran_out_is_told_from_what_was_taken() {
     assert_eq!(many.lapsed.len(), MOST_HOLDS);
     assert!(many.is_sound() && many.has_lapsed(259) && !many.has_lapsed(4));
 }
+
+#[test]
+fn t67_a_clock_that_was_set_back_does_not_make_old_news_new() {
+    use std::time::Duration;
+
+    let minute = Duration::from_secs(60);
+    let (buyer, channel) = funded();
+    assert!(channel.is_fresh(OPENED, minute) && channel.is_fresh(later(59_999), minute));
+    assert!(!channel.is_fresh(later(60_000), minute));
+    // Clocks differ by a little.
+    let ahead = |millis| channel.observe(&buyer.chain(1000), later(millis)).unwrap();
+    assert!(ahead(60_000).is_fresh(OPENED, minute));
+    assert_eq!(
+        ahead(60_000)
+            .observe(&buyer.chain(1000), OPENED)
+            .unwrap()
+            .seen_at(),
+        later(60_000)
+    );
+    let ahead = ahead(7_200_000);
+    assert!(!ahead.is_fresh(OPENED, minute));
+    let seen = ahead.observe(&buyer.chain(1000), OPENED).unwrap();
+    assert_eq!(seen.seen_at(), OPENED);
+    assert!(seen.is_fresh(OPENED, minute));
+}

@@ -313,3 +313,44 @@ fn t69_a_stream_lasts_until_another_takes_over_or_the_channel_closes() {
     assert!(!at_once(second.lasts()));
     assert_eq!(books(&session).spent(), 0);
 }
+
+/// What was set aside before the seller changed the price is what the request costs.
+#[test]
+fn t71_a_request_costs_what_was_set_aside_for_it() {
+    for price in [payment_core::usd!("0.0001"), payment_core::usd!("0.0003")] {
+        let session = session();
+        with_channel(&session, channel());
+        let keyed = |price| {
+            let terms = terms(&session, payment_core::Route::priced(price));
+            bind_keyed(&*terms, &voucher(1_000), "one").unwrap()
+        };
+        let mut first = keyed(payment_core::usd!("0.0002"));
+        first.check().unwrap();
+        at_once(first.verify()).unwrap();
+        let mut again = keyed(price);
+        again.check().unwrap();
+        at_once(again.reconcile(&[])).unwrap();
+        let known = books(&session);
+        assert_eq!((known.spent(), known.holds().len()), (200, 0));
+    }
+}
+
+/// Whoever pays for little, or for a stream and reads none of it, takes a place of the guard.
+#[test]
+fn t120_a_key_is_not_remembered_for_long() {
+    let session = session();
+    let terms = terms(&session, tariff());
+    let keyed = bind_keyed(&*terms, &voucher(100), "one").unwrap();
+    assert_eq!(keyed.keys().len(), 1);
+    assert!(keyed.keep_until() <= NOW.plus(std::time::Duration::from_secs(600)));
+    // Nothing else of a session takes one.
+    for payload in [
+        voucher(100),
+        close(100),
+        open_by_permit(),
+        top_up_by_permit(),
+    ] {
+        let payment = bind(&*terms, &payload, None, NOW, Asks::Content).unwrap();
+        assert!(payment.keys().is_empty());
+    }
+}
