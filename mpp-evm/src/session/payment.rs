@@ -434,6 +434,10 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
         })
     }
 
+    fn is_delivered_later(&self) -> bool {
+        self.meter.is_none()
+    }
+
     fn paid(&self) -> Paid {
         let due = &*self.due;
         let amount = Units::new(alloy_primitives::U256::from(due.most));
