@@ -410,7 +410,8 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             if let Some(deposit) = first {
                 self.is_signed(&voucher, &deposit).await?;
                 // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
-                self.books.deposit(&deposit, &self.due).await?;
+                let deposited = self.books.deposit(&deposit, &self.due).await;
+                deposited.map_err(not_charged)?;
             }
             self.stage = Stage::Checked(self.take(&voucher).await?);
             Ok(())
@@ -521,6 +522,15 @@ fn proven_payer(deposit: &CheckedDeposit) -> Option<Account> {
 
 fn managed(action: &str, channel: &Channel, transaction: Option<B256>) -> Settled {
     books::receipt(channel, transaction).answering(books::answer(action, channel, transaction))
+}
+
+/// What is not known of a deposit is no charge of unknown outcome: nothing is set aside yet, and
+/// the same request begins afresh. Reconciled, it would count as charged. (T71)
+fn not_charged(denied: Denied) -> Denied {
+    match denied {
+        Denied::Unknown(pending) => Fault::unavailable(pending.code, pending.cause).into(),
+        denied => denied,
+    }
 }
 
 fn unknown(fault: StoreFault) -> Denied {
