@@ -125,6 +125,13 @@ pub trait MethodPayment: Send + Sync {
     /// As `verify`.
     fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>>;
 
+    /// Whether what was paid and could not be delivered waits for the same credential. Where it
+    /// does not, as [`resume`](Self::resume) refuses all the same, it counts as delivered: a record
+    /// that waits is never forgotten, and must not be had by hanging up.
+    fn is_delivered_later(&self) -> bool {
+        true
+    }
+
     /// What the handler may know.
     fn paid(&self) -> Paid;
 

@@ -175,6 +175,10 @@ impl Payment for ChallengePayment {
         self.inner.resume()
     }
 
+    fn is_delivered_later(&self) -> bool {
+        self.inner.is_delivered_later()
+    }
+
     fn paid(&self) -> Paid {
         self.inner.paid()
     }

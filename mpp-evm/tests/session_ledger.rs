@@ -613,9 +613,21 @@ impl<'a> Life<'a> {
             })
         } else {
             books.sweep(at);
-            books.accepted = books.accepted.max(last.unwrap_or(0));
-            books.closing = Some(until.millis());
-            Ok(books)
+            let owed = books.spent + books.held(at);
+            let enough_but_for_holds = last.filter(|last| (books.spent..owed).contains(last));
+            // Which vouchers are kept the model does not know: the lowest that covers what is
+            // owed is what we close with ourselves.
+            let lowest = self.channel().begin_close(None, until, now).unwrap().1;
+            match (enough_but_for_holds, lowest) {
+                (Some(_), Closing::Claim(lowest)) if lowest.cumulative > owed => {
+                    Err(ChannelError::Busy)
+                }
+                _ => {
+                    books.accepted = books.accepted.max(last.unwrap_or(0));
+                    books.closing = Some(until.millis());
+                    Ok(books)
+                }
+            }
         };
         self.presented.extend(last);
         let checked = last.map(|last| self.pool.checked(last));

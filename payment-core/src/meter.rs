@@ -98,6 +98,12 @@ pub trait Tab: Send + Sync + 'static {
     /// again from time to time.
     fn changed(&mut self) -> BoxFuture<'_, ()>;
 
+    /// Whether there may be more of the stream. Asked from time to time while the handler makes an
+    /// event, so that a stream that is over ends however long that takes. Takes nothing.
+    fn lasts(&mut self) -> Soon<'_, bool> {
+        Soon::now(true)
+    }
+
     /// Ends the stream; answers the receipt as JSON, where there is one to show.
     fn finish(&mut self) -> BoxFuture<'_, Option<Bytes>>;
 }

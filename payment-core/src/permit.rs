@@ -355,8 +355,13 @@ impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
     fn drop(&mut self) {
         let Some(core) = self.core.take() else { return };
         let progress = std::mem::replace(&mut self.progress, Progress::Reserved);
+        let left = match progress.left_behind() {
+            // Nobody would be served by it any more: it need not wait for anybody.
+            Some(Stage::Undelivered(_)) if !core.payment.is_delivered_later() => Some(Stage::Spent),
+            left => left,
+        };
         self.spawn.spawn(Box::pin(async move {
-            match progress.left_behind() {
+            match left {
                 Some(stage) => core.leave(stage).await,
                 None => core.release().await,
             }

@@ -74,7 +74,8 @@ impl SseTerms {
 
     /// How often a comment is sent while the stream waits, for its next event or for the buyer, so
     /// that nobody on the way takes the connection for dead; `None` for never. At least one second
-    /// counts.
+    /// counts. A stream that is over, as when another has taken its place, ends then too; without
+    /// this only by its next event.
     pub const fn keep_alive(mut self, every: Option<Duration>) -> Self {
         self.keep_alive = match every {
             Some(every) => Some(at_least(Duration::from_secs(1), every)),
@@ -258,6 +259,8 @@ impl<T: Timer> Sale<T> {
             });
             match next.await {
                 Some(event) => return event,
+                // Nobody pays for what it waits for.
+                None if !self.tab.lasts().await => return None,
                 None => self.beat().await,
             }
         }

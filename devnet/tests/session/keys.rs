@@ -1,14 +1,16 @@
 //! Requests that bear an `Idempotency-Key` (RULES.md, T71): one request, however often it is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::B256;
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::answer::{Answer, units};
 use crate::kitchen::Mood;
-use crate::purse::spoilt;
-use crate::shop::{CENT, MOST, Shop, TOKEN, settle_down};
+use crate::purse::{header, spoilt, with};
+use crate::shop::{CENT, MOST, Plan, Shop, TOKEN, settle_down};
 use crate::store::When;
 
 const SERVED: &str = "urn:tollgate:problem:request-served";
@@ -270,4 +272,70 @@ async fn t71_keys_that_are_none_are_no_reason_to_serve_twice() {
         }
     }
     assert_eq!(shop.kitchen.runs() as u128, calls);
+}
+
+/// The charge was never made, and what was set aside for it ran out and was used by others.
+#[tokio::test]
+async fn t71_what_ran_out_before_it_was_charged_is_charged_before_it_is_served() {
+    for (path, first) in [("/cheap", ""), ("/metered", NOT_SERVED)] {
+        let (shop, id) = shop_and_channel().await;
+        let voucher = shop.voucher(id, 100 * CENT);
+        shop.store.break_at(1, When::Before);
+        assert_eq!(shop.pay_once(path, &voucher, "one").await.status, 503);
+        settle_down().await;
+        let channel = shop.channel(id).await;
+        assert_eq!((channel.spent(), channel.holds().len()), (0, 1));
+        shop.advance(121);
+        shop.pay("/cheap", &voucher).await.served();
+        shop.counters(id, 100 * CENT, CENT).await;
+        assert_eq!(shop.channel(id).await.holds(), []);
+        let answer = shop.pay_once(path, &voucher, "one").await;
+        assert_eq!(answer.problem(), first);
+        settle_down().await;
+        let cost = match path {
+            "/cheap" => CENT,
+            _ => {
+                shop.pay_once(path, &voucher, "one").await.served();
+                u128::from(MOST) * TOKEN
+            }
+        };
+        shop.counters(id, 100 * CENT, CENT + cost).await;
+        shop.pay_once(path, &voucher, "one")
+            .await
+            .refused(409, SERVED);
+        shop.counters(id, 100 * CENT, CENT + cost).await;
+    }
+}
+
+/// What is not known of the deposit that comes with a voucher says nothing of the charge, which
+/// comes after it.
+#[tokio::test]
+async fn t71_a_deposit_of_unknown_outcome_is_no_charge() {
+    let shop = Shop::planned(Plan {
+        patience: Duration::from_millis(20),
+        ..Plan::default()
+    })
+    .await;
+    let id = shop.channel_of(1, 200 * CENT, CENT).await;
+    let deposit = json!({
+        "action": "open",
+        "type": "hash",
+        "hash": B256::repeat_byte(7).to_string(),
+        "salt": shop.stage.opening(1).salt.to_string(),
+    });
+    let payload = with(&shop.voucher(id, CENT), "deposit", deposit);
+    let source = shop.source(shop.stage.payer.address);
+    for path in ["/cheap", "/metered", "/first"] {
+        let challenge = shop.challenge(path).await;
+        let key = ("idempotency-key", path.to_owned());
+        let headers = [header(&challenge, Some(&source), &payload), key];
+        for _ in 0..3 {
+            let answer = shop.get(path, &headers).await;
+            answer.refused(503, &answer.problem());
+            settle_down().await;
+            shop.counters(id, CENT, 0).await;
+        }
+    }
+    assert!(shop.guard.is_empty());
+    assert_eq!(shop.kitchen.runs(), 0);
 }

@@ -41,18 +41,35 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
         due: &SessionDue,
         now: Timestamp,
     ) -> Result<Channel, Denied> {
+        let channel = self.known(id, due).await?;
+        self.refreshed(channel, due, now).await
+    }
+
+    /// Loads a channel of this route as it was seen last. Asks the chain nothing, so it is for
+    /// those who have proven nothing yet.
+    pub(crate) async fn known(&self, id: ChannelId, due: &SessionDue) -> Result<Channel, Denied> {
         let channel = self.ledger.load(id).await.map_err(objection::store)?;
         let channel = channel.ok_or(Objection::UnknownChannel)?;
         // What was opened for another payee, token or escrow pays for nothing here.
         if *channel.venue() != due.venue {
             return Err(Objection::UnknownChannel.into());
         }
-        if now < channel.seen_at().plus(due.fresh_for) {
+        Ok(channel)
+    }
+
+    /// With what the chain says now, where what is known is too old. (T67)
+    pub(crate) async fn refreshed(
+        &self,
+        channel: Channel,
+        due: &SessionDue,
+        now: Timestamp,
+    ) -> Result<Channel, Denied> {
+        if channel.is_fresh(now, due.fresh_for) {
             return Ok(channel);
         }
-        let chain = self.escrow.state(id).await?;
+        let chain = self.escrow.state(channel.id()).await?;
         let chain = chain.ok_or(Objection::UnknownChannel)?;
-        self.observe(id, &chain).await
+        self.observe(channel.id(), &chain).await
     }
 
     /// Takes over what the chain says.
@@ -100,8 +117,9 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
     ) -> Result<(Channel, Option<B256>), Denied> {
         let id = deposit.channel();
         if let Purpose::TopUp { .. } = deposit.purpose() {
-            let channel = self.channel(id, due, self.clock.now()).await?;
+            let channel = self.known(id, due).await?;
             deposit.is_for(&channel)?;
+            let channel = self.refreshed(channel, due, self.clock.now()).await?;
             if channel.finalized() {
                 return Err(objection::refused(ChannelError::Finalized));
             }

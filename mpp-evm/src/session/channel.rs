@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use alloy_primitives::Address;
 use payment_core::Timestamp;
 use payment_evm::{Domain, PublicKey, SignatureError};
@@ -67,6 +69,9 @@ pub struct Channel {
     pub(super) spent: u128,
     pub(super) units: u64,
     pub(super) holds: Vec<Hold>,
+    /// Numbers of holds that ran out and were neither taken nor given back, the latest of them:
+    /// their requests were cut off, and may be asked about. (T71)
+    pub(super) lapsed: Vec<u64>,
     /// Counts streams; the latest one is served.
     pub(super) stream: u64,
     /// Until when a closing that has begun is left alone; `None` while the channel is open.
@@ -143,6 +148,9 @@ const MOST_HOLDS: usize = 64;
 /// Seconds that an escrow waits at least between a request to close and the withdrawal.
 const LEAST_GRACE: u64 = 600;
 
+/// How far the clocks of those who keep one channel may be apart.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// How a channel is to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -197,6 +205,7 @@ impl Channel {
             spent: chain.settled,
             units: 0,
             holds: Vec::new(),
+            lapsed: Vec::new(),
             stream: 0,
             closing_until: None,
             created_at: now,
@@ -246,7 +255,11 @@ impl Channel {
         let unknown = next.settled.saturating_sub(self.accepted);
         next.accepted = add(self.accepted, unknown)?;
         next.spent = add(self.spent, unknown)?;
-        next.seen_at = self.seen_at.max(now);
+        next.seen_at = match self.seen_at > now.plus(AHEAD) {
+            // By a clock that has been set back since.
+            true => now,
+            false => self.seen_at.max(now),
+        };
         Ok(next.covered())
     }
 
@@ -328,6 +341,7 @@ impl Channel {
             Some(_) => return Err(ChannelError::Busy),
             None => {}
         }
+        next.lapsed.retain(|id| *id != hold.id);
         next.covers(hold.amount)?;
         if next.holds.len() >= MOST_HOLDS {
             return Err(ChannelError::Busy);
@@ -372,6 +386,7 @@ impl Channel {
             None => {
                 self.is_open()?;
                 next = next.swept(now);
+                next.lapsed.retain(|id| *id != hold);
                 next.covers(amount)?;
             }
         }
@@ -383,7 +398,15 @@ impl Channel {
     pub fn give_back(&self, hold: u64) -> Self {
         let mut next = self.clone();
         next.holds.retain(|held| held.id != hold);
+        next.lapsed.retain(|id| *id != hold);
         next
+    }
+
+    /// Whether what was set aside by this number ran out and was not taken. What is neither this
+    /// nor held any more was taken or given back.
+    #[must_use]
+    pub fn has_lapsed(&self, hold: u64) -> bool {
+        self.lapsed.contains(&hold)
     }
 
     /// Begins a stream, which ends every earlier one. Its number is [`Channel::stream`].
@@ -428,7 +451,8 @@ impl Channel {
     /// # Errors
     ///
     /// `Finalized`; `Closing` while another attempt is under way; `ExceedsDeposit`; `Foreign` for
-    /// a voucher of another channel.
+    /// a voucher of another channel; `Busy` when the payer's voucher covers what was spent and
+    /// only requests in work, which may yet cost nothing, would make us claim more than is owed.
     pub fn begin_close(
         &self,
         voucher: Option<&CheckedVoucher>,
@@ -452,7 +476,16 @@ impl Channel {
             Some(voucher) => Some(voucher),
             // Authorized is not earned: what nobody used goes back to the payer.
             None if next.owed() <= next.settled => None,
-            None => next.covering([next.cover, next.voucher]).or(next.voucher),
+            None => {
+                let lowest = next.covering([next.cover, next.voucher]).or(next.voucher);
+                // A payer who knows what was spent, and not that a request is still in work, is
+                // not to lose all that it authorized by that.
+                let beyond = lowest.is_some_and(|lowest| lowest.cumulative > next.owed());
+                if beyond && last.is_some_and(|last| last.cumulative >= next.spent) {
+                    return Err(ChannelError::Busy);
+                }
+                lowest
+            }
         };
         let closing = match claim.filter(|voucher| voucher.cumulative > next.settled) {
             Some(voucher) => Closing::Claim(voucher),
@@ -489,6 +522,13 @@ impl Channel {
         }
         let lowest = self.covering([self.cover, self.voucher]).unwrap_or(highest);
         Some(lowest).filter(|voucher| voucher.cumulative > self.settled)
+    }
+
+    /// Whether what is known of the chain is younger than this. What was seen in the future was
+    /// seen nobody knows when: a clock that is set back must not hide that the payer leaves.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp, within: Duration) -> bool {
+        is_fresh(self.seen_at, now, within)
     }
 
     /// What is left of what was authorized, at this moment.
@@ -543,6 +583,10 @@ impl Channel {
     fn swept(&self, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.holds.retain(|hold| hold.until > now);
+        let gone = self.holds.iter().filter(|hold| hold.until <= now);
+        next.lapsed.extend(gone.map(|hold| hold.id));
+        let oldest = next.lapsed.len().saturating_sub(MOST_HOLDS);
+        next.lapsed.drain(..oldest);
         next
     }
 
@@ -625,6 +669,7 @@ impl Channel {
             && (self.voucher.is_none() || self.key.is_some())
             && self.cover.is_none_or(|cover| cover.cumulative < promised)
             && self.holds.len() <= MOST_HOLDS
+            && self.lapsed.len() <= MOST_HOLDS
             && !(0..self.holds.len()).any(taken)
     }
 }
@@ -737,6 +782,11 @@ impl Channel {
     pub const fn used_at(&self) -> Timestamp {
         self.used_at
     }
+}
+
+/// See [`Channel::is_fresh`].
+pub(super) fn is_fresh(seen_at: Timestamp, now: Timestamp, within: Duration) -> bool {
+    now < seen_at.plus(within) && seen_at <= now.plus(AHEAD)
 }
 
 fn add(a: u128, b: u128) -> Result<u128, ChannelError> {

@@ -8,7 +8,7 @@ use mpp_core::{Asks, Method, MethodPayment, Presented, Terms};
 use payment_core::{Clock, Denied, Fault, Route, Tariff, Timestamp, usd};
 use payment_evm::permit2::{self, PERMIT2};
 use payment_evm::{Authorization, LocalSigner, Token};
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::objection::Objection;
@@ -406,19 +406,39 @@ pub(crate) fn bind(
     asks: Asks,
 ) -> Result<Box<dyn MethodPayment>, Denied> {
     let payload = to_raw_value(payload).expect("JSON");
-    let presented = Presented {
+    Ok(terms.bind(Presented {
+        source,
+        asks,
+        ..presented(&payload, now)
+    })?)
+}
+
+/// Reads a payload for content that is asked for by this `Idempotency-Key`.
+pub(crate) fn bind_keyed(
+    terms: &dyn Terms,
+    payload: &Value,
+    key: &str,
+) -> Result<Box<dyn MethodPayment>, Denied> {
+    let payload = to_raw_value(payload).expect("JSON");
+    Ok(terms.bind(Presented {
+        idempotency_key: Some(key),
+        ..presented(&payload, NOW)
+    })?)
+}
+
+fn presented(payload: &RawValue, now: Timestamp) -> Presented<'_> {
+    Presented {
         id: "3osvVPn_6P8C0m0RoadEihuCVijegxcMI-sWV_YUqYs",
         realm: "api.example.com",
         issued: now,
         expires: now.plus(std::time::Duration::from_secs(300)),
-        source,
-        payload: &payload,
+        source: None,
+        payload,
         now,
         margin_seconds: 6,
-        asks,
+        asks: Asks::Content,
         idempotency_key: None,
-    };
-    Ok(terms.bind(presented)?)
+    }
 }
 
 /// Runs what waits for nothing.

@@ -359,7 +359,7 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
             // Somebody works on it until then.
             return [(until <= now).then_some(Duty::Resume), None];
         }
-        let stale = channel.seen_at().plus(self.refresh_after(channel, now)) <= now;
+        let stale = !channel.is_fresh(now, self.refresh_after(channel, now));
         let leaving = channel.close_requested_at() != 0;
         let payout = if leaving {
             channel.unsettled().map(|_| Duty::Rescue)

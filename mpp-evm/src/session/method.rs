@@ -44,6 +44,11 @@ const FRESH_FOR: Duration = Duration::from_secs(60);
 impl<E: Escrow> Session<E> {
     /// Sessions in this token, paid to this account out of this escrow. Channels are kept in
     /// memory, and gone with the process, until [`Self::store`] says otherwise.
+    ///
+    /// A channel is good at every session of the same account, token and escrow, and a voucher
+    /// says nothing of where it was spent. So all of them, in one process or in several, must keep
+    /// one store: clones of one session do, and two that are made by themselves serve each voucher
+    /// twice.
     pub fn new(token: Token, payee: Address, escrow: E) -> Self {
         Self {
             token,

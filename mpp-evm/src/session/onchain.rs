@@ -17,6 +17,7 @@ use mpp_core::refuse;
 use payment_core::{Clock, Denied, Fault, SystemClock};
 use payment_evm::permit2::PERMIT2;
 use payment_evm::{CallFault, ChainFault, Domain, LocalSigner, Settler, Signer};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use self::calls::IEscrow;
@@ -51,6 +52,8 @@ pub struct OnchainEscrow<P = LocalSigner> {
     clock: Arc<dyn Clock>,
     patience: Duration,
     lanes: Lanes,
+    /// Room for requests that wait for a transaction of their payer, which cost them nothing.
+    waits: Arc<Semaphore>,
 }
 
 /// Why a contract is not used.
@@ -87,6 +90,9 @@ const LEAST_GRACE: u64 = 600;
 /// How long to wait until the node shows what it says was done.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Requests that wait at once for a transaction that a stranger says there is. Others look once.
+const MOST_WAITS: usize = 64;
+
 /// How often to look meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -113,6 +119,7 @@ impl OnchainEscrow {
             clock: Arc::new(SystemClock),
             patience: PATIENCE,
             lanes: Lanes::default(),
+            waits: Arc::new(Semaphore::new(MOST_WAITS)),
         };
         escrow.check().await?;
         Ok(escrow)
@@ -179,6 +186,7 @@ impl<P> OnchainEscrow<P> {
             clock,
             patience,
             lanes,
+            waits,
         } = self;
         OnchainEscrow {
             settler,
@@ -189,6 +197,7 @@ impl<P> OnchainEscrow<P> {
             clock,
             patience,
             lanes,
+            waits,
         }
     }
 
@@ -207,7 +216,8 @@ impl<P> OnchainEscrow<P> {
     }
 
     /// Sets how long a request may wait for a transaction of the payer to be mined, and for the
-    /// node to show what a mined one has done. 10 s without this.
+    /// node to show what a mined one has done. 10 s without this. Where many wait already, the node
+    /// is asked once.
     #[must_use]
     pub const fn patience(mut self, limit: Duration) -> Self {
         self.patience = limit;
@@ -470,6 +480,10 @@ struct NotMined;
 #[derive(Debug, thiserror::Error)]
 #[error("the node does not show what the transaction has done")]
 struct NotShown;
+
+#[derive(Debug, thiserror::Error)]
+#[error("many deposits of this channel are in work")]
+struct Crowded;
 
 #[cfg(test)]
 mod tests;

@@ -152,10 +152,14 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 let signer = opening.signer();
                 let voucher = CheckedVoucher::recover(signed, voucher.signature, domain, signer)
                     .map_err(|error| objection::signature(&error))?;
-                self.payer = Some(opening.payer.into());
+                self.payer = proven_payer(&deposit);
                 Checked::Open(Box::new((deposit, voucher)))
             }
-            Action::TopUp(deposit) => Checked::TopUp(Box::new(deposit.check(due)?)),
+            Action::TopUp(deposit) => {
+                let deposit = deposit.check(due)?;
+                self.payer = proven_payer(&deposit);
+                Checked::TopUp(Box::new(deposit))
+            }
             Action::Voucher { first, voucher } => {
                 let first = first.map(|deposit| deposit.check(due)).transpose()?;
                 Checked::Voucher(first.map(Box::new), voucher)
@@ -164,26 +168,26 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         })
     }
 
-    /// Loads the channel of a voucher, for [`Self::signed`].
-    async fn channel(&self, signed: &Signed) -> Result<Channel, Denied> {
-        let now = self.books.clock.now();
-        self.books.channel(signed.channel, &self.due, now).await
-    }
-
-    /// Checks who signed a voucher: before anything is made of the amount, old or new. (T60)
-    fn signed(&self, channel: &Channel, signed: &Signed) -> Result<CheckedVoucher, Objection> {
+    /// Loads the channel of a voucher and checks who signed it: before anything is made of the
+    /// amount, old or new, and before the chain is asked anything, for names of channels are
+    /// public. (T60)
+    async fn proven(&self, signed: &Signed) -> Result<(Channel, CheckedVoucher), Denied> {
+        let channel = self.books.known(signed.channel, &self.due).await?;
         let voucher = SignedVoucher {
             cumulative: signed.cumulative,
             signature: signed.signature,
         };
         let checked = channel.check(voucher, &self.due.domain);
-        checked.map_err(|error| objection::signature(&error))
+        let checked = checked.map_err(|error| objection::signature(&error))?;
+        let now = self.books.clock.now();
+        let channel = self.books.refreshed(channel, &self.due, now).await?;
+        Ok((channel, checked))
     }
 
     /// Checks who signed a voucher that comes with a deposit, before gas is spent on that.
     async fn is_signed(&self, signed: &Signed, deposit: &CheckedDeposit) -> Result<(), Denied> {
         let DepositPurpose::Open(opening) = deposit.purpose() else {
-            self.signed(&self.channel(signed).await?, signed)?;
+            self.proven(signed).await?;
             return Ok(());
         };
         let voucher = Voucher {
@@ -199,7 +203,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     /// Accepts the voucher and sets the price aside, in one step of the channel. A voucher stays
     /// accepted where it does not cover the price. (T62)
     async fn take(&mut self, signed: &Signed) -> Result<Checked, Denied> {
-        let voucher = self.signed(&self.channel(signed).await?, signed)?;
+        let (_, voucher) = self.proven(signed).await?;
         let (due, now) = (&*self.due, self.books.clock.now());
         let amount = match self.asks {
             Asks::Content => due.most,
@@ -267,7 +271,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 Ok(managed("topUp", &channel, hash))
             }
             Stage::Checked(Checked::Close(signed)) => {
-                let voucher = self.signed(&self.channel(&signed).await?, &signed)?;
+                let (_, voucher) = self.proven(&signed).await?;
                 let (channel, hash) = self.books.close(voucher, &self.due).await?;
                 Ok(managed("close", &channel, hash))
             }
@@ -310,7 +314,11 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
     /// What the handler has used, never more than was set aside; and how many units that is.
     fn used(&self, held: u128) -> (u128, u64) {
         let reserved = u64::try_from(held / self.due.price.max(1)).unwrap_or(u64::MAX);
-        let reported = self.meter.as_ref().and_then(Meter::reported);
+        let Some(meter) = &self.meter else {
+            // Also where the price has changed since it was set aside.
+            return (held, reserved.max(1));
+        };
+        let reported = meter.reported();
         let units = reported.map_or(reserved, |units| units.min(reserved));
         let amount = self.due.price.saturating_mul(u128::from(units));
         (amount.min(held), units)
@@ -402,7 +410,8 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             if let Some(deposit) = first {
                 self.is_signed(&voucher, &deposit).await?;
                 // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
-                self.books.deposit(&deposit, &self.due).await?;
+                let deposited = self.books.deposit(&deposit, &self.due).await;
+                deposited.map_err(not_charged)?;
             }
             self.stage = Stage::Checked(self.take(&voucher).await?);
             Ok(())
@@ -415,8 +424,7 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             let Stage::Checked(Checked::Voucher(_, voucher)) = &self.stage else {
                 return Ok(());
             };
-            let channel = self.channel(voucher).await?;
-            self.signed(&channel, voucher)?;
+            let (channel, _) = self.proven(voucher).await?;
             // Paid by what the lost answer used, which says nothing of what another would use:
             // the key binds neither headers nor body.
             if self.meter.is_some() {
@@ -425,6 +433,10 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
             self.payer = Some(channel.payer().into());
             Ok(())
         })
+    }
+
+    fn is_delivered_later(&self) -> bool {
+        self.meter.is_none()
     }
 
     fn paid(&self) -> Paid {
@@ -454,13 +466,17 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 let stage = std::mem::replace(&mut self.stage, Stage::Taken);
                 return self.settled(stage).await;
             };
-            let channel = self.channel(voucher).await?;
-            self.signed(&channel, voucher)?;
+            let (channel, _) = self.proven(voucher).await?;
             let (id, hold) = (channel.id(), self.hold);
             self.payer = Some(channel.payer().into());
-            // The hold bears the number of the request: where it is gone, it was taken.
+            // The hold bears the number of the request: where it is gone, it was taken, unless it
+            // ran out before anybody came to take it.
             let held = channel.holds().iter().find(|held| held.id == hold);
-            match (held.map(|held| held.amount), &self.meter) {
+            let left = match held {
+                Some(held) => Some(held.amount),
+                None => channel.has_lapsed(hold).then_some(self.due.most),
+            };
+            match (left, &self.meter) {
                 // What was used is not known any more: nothing is taken, and it may be used anew.
                 (Some(amount), Some(_)) => {
                     self.stage = Stage::Checked(Checked::Held(id, amount));
@@ -497,8 +513,24 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
     }
 }
 
+/// Who has signed the deposit. Of a transaction only the buyer's word says whose it is, and what
+/// is counted against one payer must not be another's doing.
+fn proven_payer(deposit: &CheckedDeposit) -> Option<Account> {
+    let signed = deposit.proof().kind() != crate::CredentialType::Hash;
+    signed.then(|| deposit.payer().into())
+}
+
 fn managed(action: &str, channel: &Channel, transaction: Option<B256>) -> Settled {
     books::receipt(channel, transaction).answering(books::answer(action, channel, transaction))
+}
+
+/// What is not known of a deposit is no charge of unknown outcome: nothing is set aside yet, and
+/// the same request begins afresh. Reconciled, it would count as charged. (T71)
+fn not_charged(denied: Denied) -> Denied {
+    match denied {
+        Denied::Unknown(pending) => Fault::unavailable(pending.code, pending.cause).into(),
+        denied => denied,
+    }
 }
 
 fn unknown(fault: StoreFault) -> Denied {
@@ -510,8 +542,10 @@ fn unknown(fault: StoreFault) -> Denied {
     })
 }
 
-/// How long a request that bears an `Idempotency-Key` is remembered.
-const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+/// How long a request that bears an `Idempotency-Key` is remembered. Each takes a place of the
+/// replay guard for so long, which every payment needs one of; and a stream that nobody reads has
+/// one for nothing.
+const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(600);
 
 const REQUEST_SERVED: Problem = Problem::new(
     "urn:tollgate:problem:request-served",

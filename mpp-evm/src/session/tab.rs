@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::bell::Listener;
 use super::books::{self, Books};
+use super::channel::is_fresh;
 use super::due::SessionDue;
 use super::{Channel, ChannelError, ChannelId, ChannelStore, Escrow, LedgerError};
 
@@ -88,7 +89,7 @@ impl<E: Escrow, S: ChannelStore> ChannelTab<E, S> {
     /// Reads the chain again when what is known of it has become too old. (T67)
     async fn look(&mut self) -> Result<(), Short> {
         let now = self.books.clock.now();
-        if now < self.seen_at.plus(self.due.fresh_for) {
+        if is_fresh(self.seen_at, now, self.due.fresh_for) {
             return Ok(());
         }
         let channel = self.books.channel(self.id, &self.due, now).await;
@@ -142,6 +143,23 @@ impl<E: Escrow, S: ChannelStore> Tab for ChannelTab<E, S> {
 
     fn charge(&mut self, units: u64) -> Soon<'_, Result<(), Short>> {
         Soon::later(self.take(units))
+    }
+
+    fn lasts(&mut self) -> Soon<'_, bool> {
+        Soon::later(async move {
+            let Some(stream) = self.stream.get().copied() else {
+                return false;
+            };
+            if self.look().await.is_err() {
+                return false;
+            }
+            match self.books.ledger.load(self.id).await {
+                Ok(Some(channel)) => channel.stream() == stream && channel.is_open().is_ok(),
+                Ok(None) => false,
+                // The next charge tells.
+                Err(_) => true,
+            }
+        })
     }
 
     fn changed(&mut self) -> BoxFuture<'_, ()> {

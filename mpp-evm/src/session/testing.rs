@@ -398,9 +398,10 @@ impl Buyer {
         chain.finalized = true;
         let finalized = requested.observe(&chain, later(7)).expect(done);
         let spent = finalized.give_back(1);
+        let lapsed = one.hold(hold(2, 1), later(120_001)).expect(done);
         vec![
             opened, promised, covered, one, held, taken, streamed, closing, requested, finalized,
-            spent,
+            spent, lapsed,
         ]
     }
 }

@@ -140,6 +140,10 @@ impl Tab for Scripted {
         })
     }
 
+    fn lasts(&mut self) -> Soon<'_, bool> {
+        Soon::now(self.0.state(|state| !state.ended))
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(poll_fn(|context| {
             self.0.state(|state| {
@@ -685,6 +689,23 @@ fn tab_without_a_receipt_shows_none() {
     stage.yields([Next::End]);
     assert_eq!(open(&stage).next(), Got::End);
     assert_eq!(stage.state(|state| state.finished), 1);
+}
+
+#[test]
+fn a_stream_that_is_over_does_not_wait_for_its_next_event() {
+    let stage = Stage::authorizing(2);
+    let mut client = open_with(TERMS.keep_alive(Some(Duration::from_secs(15))), &stage);
+    stage.yields([event("one")]);
+    assert_eq!(client.message(), "one");
+    assert_eq!(client.next(), Got::Nothing);
+    stage.change(|state| state.ended = true);
+    stage.pass(15);
+    assert_eq!(client.receipt(), "1");
+    assert_eq!(client.next(), Got::End);
+    assert_eq!(
+        stage.state(|state| state.dropped.clone()),
+        ["events", "tab"]
+    );
 }
 
 #[test]

@@ -621,6 +621,36 @@ fn the_payers_closing_voucher_goes_first_where_it_covers() {
 }
 
 #[test]
+fn who_closes_at_what_was_spent_does_not_lose_what_was_authorized_to_a_request_in_work() {
+    let (buyer, channel) = funded();
+    let spent = channel.charge(0, 200, 1, OPENED).unwrap();
+    let held = spent.hold(hold(1, 10), OPENED).unwrap();
+    let close = |channel: &Channel, cumulative, now| {
+        let last = checked(&buyer, channel, cumulative);
+        let (_, how) = channel.begin_close(Some(&last), later(200_000), now)?;
+        Ok(how)
+    };
+    assert_eq!(close(&held, 200, OPENED), Err(ChannelError::Busy));
+    assert_eq!(close(&held, 209, OPENED), Err(ChannelError::Busy));
+    let claim = |cumulative| Ok(Closing::Claim(buyer.voucher(cumulative)));
+    assert_eq!(close(&held, 210, OPENED), claim(210));
+    // Less than was spent was never enough.
+    assert_eq!(close(&held, 199, OPENED), claim(500));
+    // It ends with the request: paid, given back or run out.
+    let paid = held.commit(1, 10, 1, OPENED).unwrap();
+    assert_eq!(close(&paid, 210, OPENED), claim(210));
+    assert_eq!(close(&held.give_back(1), 200, OPENED), claim(200));
+    assert_eq!(close(&held, 200, later(120_000)), claim(200));
+    // A voucher for exactly what is owed takes nothing that was not earned or begun.
+    let next = buyer
+        .accept(&channel, 510)
+        .charge(0, 490, 1, OPENED)
+        .unwrap();
+    let held = next.hold(hold(1, 10), OPENED).unwrap();
+    assert_eq!(close(&held, 490, OPENED), claim(500));
+}
+
+#[test]
 fn what_the_payer_closed_with_is_kept_for_the_next_attempt() {
     let (buyer, channel) = funded();
     let spent = channel.charge(0, 200, 1, OPENED).unwrap();
@@ -703,4 +733,84 @@ fn each_broken_rule_is_unsound() {
     let mut settled = buyer.channel(1000);
     settled.settled = 1;
     assert!(!settled.is_sound());
+}
+
+#[test]
+fn t71_what_ran_out_is_told_from_what_was_taken() {
+    let (_, channel) = funded();
+    let mut held = channel;
+    for id in 1..=4 {
+        held = held.hold(hold(id, 10), OPENED).unwrap();
+    }
+    let late = later(120_000);
+    let lapsed = |channel: &Channel| (1..=5).filter(|id| channel.has_lapsed(*id)).collect();
+    let known: Vec<u64> = lapsed(&held.commit(1, 10, 1, OPENED).unwrap().give_back(2));
+    assert!(known.is_empty());
+    let left = held.commit(1, 10, 1, OPENED).unwrap().give_back(2);
+    // Whatever comes by and sweeps.
+    let new = Hold {
+        until: later(300_000),
+        ..hold(5, 1)
+    };
+    let swept = [
+        left.hold(new, late).unwrap(),
+        left.charge(0, 1, 1, late).unwrap(),
+        left.commit(5, 1, 1, late).unwrap(),
+        left.begin_close(None, later(300_000), late).unwrap().0,
+    ];
+    for swept in &swept {
+        let known: Vec<u64> = lapsed(swept);
+        assert_eq!(known, [3, 4]);
+        assert!(swept.is_sound());
+    }
+    // Taken afresh, given back, or set aside again: settled one way or another.
+    let [swept, ..] = &swept;
+    for after in [
+        swept.commit(3, 10, 1, late).unwrap(),
+        swept.give_back(3),
+        swept.hold(Hold { id: 3, ..new }, late).unwrap(),
+    ] {
+        let known: Vec<u64> = lapsed(&after);
+        assert_eq!(known, [4]);
+    }
+    // The latest are remembered, no more than can be held at once.
+    let mut many = swept.clone();
+    for round in 0..3 {
+        let at = later(300_000 * (round + 1));
+        for id in 0..60 {
+            let hold = Hold {
+                id: 100 * round + 100 + id,
+                amount: 0,
+                until: at.plus(std::time::Duration::from_secs(1)),
+            };
+            many = many.hold(hold, at).unwrap();
+        }
+    }
+    assert_eq!(many.lapsed.len(), MOST_HOLDS);
+    assert!(many.is_sound() && many.has_lapsed(259) && !many.has_lapsed(4));
+}
+
+#[test]
+fn t67_a_clock_that_was_set_back_does_not_make_old_news_new() {
+    use std::time::Duration;
+
+    let minute = Duration::from_secs(60);
+    let (buyer, channel) = funded();
+    assert!(channel.is_fresh(OPENED, minute) && channel.is_fresh(later(59_999), minute));
+    assert!(!channel.is_fresh(later(60_000), minute));
+    // Clocks differ by a little.
+    let ahead = |millis| channel.observe(&buyer.chain(1000), later(millis)).unwrap();
+    assert!(ahead(60_000).is_fresh(OPENED, minute));
+    assert_eq!(
+        ahead(60_000)
+            .observe(&buyer.chain(1000), OPENED)
+            .unwrap()
+            .seen_at(),
+        later(60_000)
+    );
+    let ahead = ahead(7_200_000);
+    assert!(!ahead.is_fresh(OPENED, minute));
+    let seen = ahead.observe(&buyer.chain(1000), OPENED).unwrap();
+    assert_eq!(seen.seen_at(), OPENED);
+    assert!(seen.is_fresh(OPENED, minute));
 }

@@ -27,11 +27,12 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Packs a channel, if it is one at rest: no request in work, no closing, no second voucher,
+    /// Packs a channel, if it is one at rest: no request in work or cut off, no closing, no second voucher,
     /// and no count beyond 32 bits.
     pub(super) fn of(channel: &Channel, venues: &Venues) -> Option<Self> {
         let promised = channel.voucher.map_or(0, |voucher| voucher.cumulative);
         let rests = channel.holds.is_empty()
+            && channel.lapsed.is_empty()
             && channel.cover.is_none()
             && channel.closing_until.is_none()
             && channel.close_requested_at == 0
@@ -85,6 +86,7 @@ impl Packed {
             spent: u128::from_ne_bytes(self.spent),
             units: self.units.into(),
             holds: Vec::new(),
+            lapsed: Vec::new(),
             stream: self.stream.into(),
             closing_until: None,
             created_at: self.created_at.time(),

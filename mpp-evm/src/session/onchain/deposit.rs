@@ -8,8 +8,8 @@ use payment_evm::{CallFault, Mined};
 
 use super::calls::IEscrow;
 use super::{
-    Effect, Errand, Evidence, Nonce, NotMined, NotShown, OnchainEscrow, Pull, finalized, reverted,
-    unknown_channel, unmoved,
+    Crowded, Effect, Errand, Evidence, Nonce, NotMined, NotShown, OnchainEscrow, Pull, finalized,
+    reverted, unknown_channel, unmoved,
 };
 use crate::session::{ChainState, CheckedDeposit, DepositProof, Moved, Purpose};
 
@@ -48,7 +48,8 @@ impl<P> OnchainEscrow<P> {
         data: Bytes,
     ) -> Result<Moved, Denied> {
         let id = deposit.channel();
-        let mut lane = self.lanes.enter(id, self.clock.now()).await;
+        let lane = self.lanes.enter_short(id, self.clock.now()).await;
+        let mut lane = lane.ok_or_else(|| Fault::unavailable("channel_busy", Crowded))?;
         loop {
             let chain = self.look(id).await?;
             let pull = |token, adds| Pull {
@@ -89,7 +90,15 @@ impl<P> OnchainEscrow<P> {
     /// Finds the transaction by which the payer has made the deposit. (mpp, 12.7, transaction
     /// outcome)
     async fn find(&self, deposit: &CheckedDeposit, hash: B256) -> Result<Moved, Denied> {
-        let Some(mined) = self.settler.wait_for(hash, self.patience).await else {
+        // Whoever names a transaction has paid nothing for it yet, so not all of them can wait.
+        let mined = match self.waits.try_acquire() {
+            Ok(_room) => self.settler.wait_for(hash, self.patience).await,
+            Err(_) => {
+                let mined = self.settler.mined(hash).await;
+                mined.map_err(|fault| Evidence::of(hash).unknown(fault))?
+            }
+        };
+        let Some(mined) = mined else {
             // The payer has perhaps paid already, so it is not told to pay again.
             return Err(Evidence::of(hash).unknown(NotMined));
         };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::fixture::*;
 use super::super::{Session, escrow_domain};
 use super::*;
+use payment_core::Tariff;
 
 /// Presents a voucher for content, and settles.
 fn buy(session: &Session<NeverAsked>, payload: &Value) -> Result<Settled, Denied> {
@@ -226,5 +227,130 @@ fn each_step_that_the_channel_refuses_has_its_problem() {
     ] {
         let session = with_books(change);
         assert_eq!(code(buy(&session, &voucher(cumulative))), expected);
+    }
+}
+
+/// Names of channels are public: who has proven nothing has the chain asked nothing.
+#[test]
+fn t60_a_signature_is_looked_at_before_the_chain_is() {
+    let stale = || {
+        let session = session();
+        let mut channel = channel();
+        channel.seen_at = Timestamp::default();
+        with_channel(&session, channel);
+        session
+    };
+    let present = |payload: &Value, asks| {
+        let session = stale();
+        let terms = terms(&session, tariff());
+        let mut payment = bind(&*terms, payload, None, NOW, asks)?;
+        payment.check()?;
+        at_once(payment.verify())?;
+        at_once(payment.settle())
+    };
+    let asked = |outcome| match outcome {
+        Err(Denied::Failed(fault)) => assert_eq!(fault.code(), "escrow_asked"),
+        other => panic!("the chain was not asked: {other:?}"),
+    };
+    let of_other = json!(voucher_by(&other(), 100));
+    for payload in [voucher(100), close(100)] {
+        for asks in [Asks::Content, Asks::Nothing] {
+            asked(present(&payload, asks));
+            let theirs = with(&payload, "/signature", of_other.clone());
+            assert_eq!(code(present(&theirs, asks)), "session_signer_mismatch");
+        }
+    }
+}
+
+#[test]
+fn only_a_signature_proves_who_pays() {
+    let session = session();
+    let terms = terms(&session, tariff());
+    let source = format!("did:pkh:eip155:{CHAIN}:{PAYER}");
+    for (payload, proven) in [
+        (open_by_authorization(), true),
+        (open_by_permit(), true),
+        (open_by_hash(), false),
+        (top_up_by_authorization(), true),
+        (top_up_by_permit(), true),
+        (top_up_by_hash(), false),
+    ] {
+        let mut payment = bind(&*terms, &payload, Some(&source), NOW, Asks::Content).unwrap();
+        assert_eq!(payment.payer(), None);
+        payment.check().unwrap();
+        let expected = proven.then(|| Account::from(PAYER));
+        assert_eq!(payment.payer(), expected.as_ref(), "{payload}");
+    }
+}
+
+/// A stream whose handler is slow must not last longer than it could be paid.
+#[test]
+fn t69_a_stream_lasts_until_another_takes_over_or_the_channel_closes() {
+    let session = session();
+    with_channel(&session, channel());
+    let route = Tariff::per("token", payment_core::usd!("0.0001"));
+    let terms = terms(&session, route);
+    let begin = || {
+        let mut payment = bind(&*terms, &voucher(200), None, NOW, Asks::Content).unwrap();
+        payment.check().unwrap();
+        at_once(payment.verify()).unwrap();
+        let Purpose::Metered(meter) = payment.purpose() else {
+            panic!("not metered")
+        };
+        let mut tab = meter.stream().unwrap();
+        assert!(!at_once(tab.lasts()), "it has not begun");
+        at_once(payment.settle()).unwrap();
+        assert!(at_once(tab.lasts()));
+        tab
+    };
+    let mut first = begin();
+    let mut second = begin();
+    assert!(!at_once(first.lasts()));
+    assert!(at_once(second.lasts()));
+    let until = NOW.plus(std::time::Duration::from_secs(60));
+    let close = |channel: &Channel| Ok((channel.begin_close(None, until, NOW)?.0, ()));
+    at_once(session.ledger().apply(opening().id(), close)).unwrap();
+    assert!(!at_once(second.lasts()));
+    assert_eq!(books(&session).spent(), 0);
+}
+
+/// What was set aside before the seller changed the price is what the request costs.
+#[test]
+fn t71_a_request_costs_what_was_set_aside_for_it() {
+    for price in [payment_core::usd!("0.0001"), payment_core::usd!("0.0003")] {
+        let session = session();
+        with_channel(&session, channel());
+        let keyed = |price| {
+            let terms = terms(&session, payment_core::Route::priced(price));
+            bind_keyed(&*terms, &voucher(1_000), "one").unwrap()
+        };
+        let mut first = keyed(payment_core::usd!("0.0002"));
+        first.check().unwrap();
+        at_once(first.verify()).unwrap();
+        let mut again = keyed(price);
+        again.check().unwrap();
+        at_once(again.reconcile(&[])).unwrap();
+        let known = books(&session);
+        assert_eq!((known.spent(), known.holds().len()), (200, 0));
+    }
+}
+
+/// Whoever pays for little, or for a stream and reads none of it, takes a place of the guard.
+#[test]
+fn t120_a_key_is_not_remembered_for_long() {
+    let session = session();
+    let terms = terms(&session, tariff());
+    let keyed = bind_keyed(&*terms, &voucher(100), "one").unwrap();
+    assert_eq!(keyed.keys().len(), 1);
+    assert!(keyed.keep_until() <= NOW.plus(std::time::Duration::from_secs(600)));
+    // Nothing else of a session takes one.
+    for payload in [
+        voucher(100),
+        close(100),
+        open_by_permit(),
+        top_up_by_permit(),
+    ] {
+        let payment = bind(&*terms, &payload, None, NOW, Asks::Content).unwrap();
+        assert!(payment.keys().is_empty());
     }
 }

@@ -171,3 +171,33 @@ fn metered_request_cut_off_at_any_await_is_sound_and_can_be_sent_again() {
         }
     }
 }
+
+/// A record that waits for its credential is never forgotten. Where nobody is served by it, it must
+/// not be had by hanging up: a stream costs nothing before its first event.
+#[test]
+fn t120_what_is_not_delivered_later_is_forgotten_in_time() {
+    for (credential, waits) in [("meter", true), ("meter never", false)] {
+        let mut polls = 0;
+        let mut waited = 0;
+        loop {
+            let shop = shop_that(Handling::Streams);
+            let mut visit = shop.visit("/a", credential);
+            if polled(&mut visit, polls).is_some() {
+                break;
+            }
+            drop(visit);
+            assert_eq!(shop.tasks.run(), 0);
+            shop.wait(2_000);
+            // Whatever comes next sweeps.
+            assert_eq!(shop.buy("/a", "c:1:9000"), page(200, true));
+            let left = shop.guard.inner.len();
+            assert!(
+                left == 1 || waits,
+                "{credential}: {left} after {polls} polls"
+            );
+            waited += left - 1;
+            polls += 1;
+        }
+        assert_eq!(waited > 0, waits, "{credential}");
+    }
+}

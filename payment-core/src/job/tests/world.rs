@@ -234,7 +234,8 @@ impl Offering for FakeOffering {
 
     /// A credential is `name:payer:valid_until`; payer 0 is nobody, a name that begins with `v`
     /// has no keys. The name says what it is for: one with `meter` is paid by use, one with
-    /// `manage` is management, which is answered unless it is done `silently`.
+    /// `manage` is management, which is answered unless it is done `silently`; one with `never`
+    /// is not delivered later.
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
         match self.0.act("bind") {
             Act::Fail => return Err(Fault::upstream("bind", "down").into()),
@@ -389,6 +390,10 @@ impl Payment for FakePayment {
                 act => Ok(sync(act, "resume")?),
             }
         })
+    }
+
+    fn is_delivered_later(&self) -> bool {
+        !self.name.contains("never")
     }
 
     fn paid(&self) -> Paid {

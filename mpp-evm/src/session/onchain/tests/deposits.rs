@@ -6,6 +6,7 @@ use devnet::{Fault, IPaymentChannelEscrow, ITollToken};
 use payment_core::Denied;
 
 use super::super::super::scene::{DEPOSIT, Scene, refused, signer};
+use super::super::MOST_WAITS;
 use super::super::deposit::call;
 use crate::onchain::evidence::Evidence;
 use crate::session::{CheckedDeposit, DepositProof, Escrow, Opening, Purpose};
@@ -199,6 +200,29 @@ async fn t68_a_failed_transaction_is_a_final_no_and_a_missing_receipt_is_unknown
     // The failed one is still none, though the channel is there by another.
     let outcome = scene.escrow.deposit(&by_hash(failed)).await;
     assert_eq!(refused(outcome), "session/transaction-reverted");
+}
+
+/// Naming a transaction costs nothing: a crowd of those who do takes no room from others for long.
+#[tokio::test]
+async fn where_many_wait_for_transactions_the_node_is_asked_once() {
+    let scene = Scene::new().await;
+    let escrow = scene.escrow.clone().patience(Duration::from_secs(3600));
+    let opening = scene.opening(1);
+    let by_hash = |hash| scene.open_by(opening, DEPOSIT, DepositProof::Hash(hash));
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..MOST_WAITS {
+        let (escrow, deposit) = (escrow.clone(), by_hash(B256::repeat_byte(7)));
+        waiting.spawn(async move { escrow.deposit(&deposit).await });
+    }
+    while escrow.waits.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let outcome = escrow.deposit(&by_hash(B256::repeat_byte(8))).await;
+    assert!(matches!(outcome, Err(Denied::Unknown(_))), "{outcome:?}");
+    // What is mined is found all the same.
+    let hash = scene.open_itself(&opening, DEPOSIT);
+    assert!(escrow.deposit(&by_hash(hash)).await.is_ok());
+    drop(waiting);
 }
 
 #[tokio::test]
