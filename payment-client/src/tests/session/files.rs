@@ -14,10 +14,10 @@ use crate::tests::{Bench, signer};
 use crate::{Buyer, ChannelFile, ChannelFileError, Session, SessionBudget, SessionError};
 
 /// A directory that goes away with the test.
-struct Room(PathBuf);
+pub(super) struct Room(PathBuf);
 
 impl Room {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "tollgate-channel-{}-{}",
@@ -29,11 +29,11 @@ impl Room {
         Self(path)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.0.join("shop.json")
     }
 
-    fn start(&self, bench: &Bench) -> Result<Session<LocalSigner>, SessionError> {
+    pub(super) fn start(&self, bench: &Bench) -> Result<Session<LocalSigner>, SessionError> {
         self.start_with(&bench.buyer())
     }
 
