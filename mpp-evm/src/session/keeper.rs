@@ -275,6 +275,9 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
         let id = channel.id();
         // Each thing done leads to another, and none to itself: a bound, not a number that counts.
         for _ in 0..4 {
+            if self.stopping.load(Ordering::Relaxed) {
+                break;
+            }
             let Some(duty) = self.next(&channel, self.desk.now()) else {
                 break;
             };

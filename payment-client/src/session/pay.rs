@@ -287,7 +287,12 @@ impl<S: Signer> Session<S> {
             Some(Ok(receipt)) => record.hear(&receipt),
             Some(Err(unreadable)) => (record.assume_all(), Some(unreadable)),
         };
-        self.keep(heard)?;
+        // What cannot be written down is asked again after the next start; the answer that it came
+        // with was paid for.
+        if let Err(error) = self.keep(heard.clone()) {
+            tracing::warn!(%error, "the count of a session is not on the disk");
+            self.record = Some(heard);
+        }
         self.complain(dispute);
         Ok(())
     }

@@ -522,6 +522,23 @@ async fn what_was_begun_when_it_is_stopped_is_brought_to_its_end() {
     let (channels, _) = desk.list(None, 10).await.unwrap();
     let settled: u128 = channels.iter().map(Channel::settled).sum();
     assert_eq!(settled, 100);
+    // Nor is the next thing for a channel, once the one before it is done.
+    scene.advance(60);
+    let escrow = Arc::new(Counted {
+        escrow: scene.escrow.clone(),
+        now: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    let (payee, token) = (scene.net.seller.address, scene.token.address);
+    let watched = Desk::new(Arc::clone(&escrow), Arc::clone(desk.ledger()), payee, token);
+    let reading = async {
+        while escrow.most.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let watched = watched.clock(scene.clock.clone());
+    Keeper::new(watched).settle_at(50).run(reading).await;
+    assert_eq!((scene.income(), scene.sent()), (100, 1));
     // It goes on by itself otherwise.
     let run = keeper(&desk).settle_at(50).run(pending());
     tokio::select! {

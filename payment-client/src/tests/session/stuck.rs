@@ -133,6 +133,26 @@ async fn channels_that_were_given_up_stay_on_record() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_paid_is_not_lost_with_the_disk() {
+    let (bench, seller) = market().await;
+    let room = Room::new();
+    let mut session = room.start(&bench).unwrap();
+    let _ = session.get(seller.url()).send().await.unwrap();
+    let file = room.file();
+    seller.hook(move |_, _| {
+        let _ = std::fs::remove_dir_all(file.parent().unwrap());
+        Turn::Honest
+    });
+    let reply = session.get(seller.url()).send().await.unwrap();
+    assert_eq!(reply.status(), 200);
+    assert_eq!(reply.usage().unwrap().standing().spent, 2 * PRICE);
+    // Nothing further is promised.
+    let error = session.get(seller.url()).send().await.unwrap_err();
+    assert!(matches!(error, SessionError::File(_)), "{error:?}");
+    assert_eq!(seller.vouchers(), [PRICE, 2 * PRICE]);
+}
+
+#[tokio::test]
 async fn a_call_that_is_resumed_in_vain_is_counted_before_the_next() {
     let (bench, seller) = market().await;
     let mut session = session(&bench);
