@@ -67,21 +67,24 @@ impl ChannelFile {
 
     /// Locks it and reads what is there.
     pub(super) fn open(self) -> Result<(Keeper, Option<Record>), ChannelFileError> {
-        let lock = private().open(beside(&self.path, "lock"))?;
+        // By whatever name it is reached: the lock is one, and a link is written through.
+        let path = match self.path.canonicalize() {
+            Ok(path) => path,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.path,
+            Err(error) => return Err(error.into()),
+        };
+        let lock = private().open(beside(&path, "lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(ChannelFileError::InUse),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let record = match File::open(&self.path) {
+        let record = match File::open(&path) {
             Ok(file) => Some(read(file)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let keeper = Keeper {
-            path: self.path,
-            _lock: lock,
-        };
+        let keeper = Keeper { path, _lock: lock };
         Ok((keeper, record))
     }
 }

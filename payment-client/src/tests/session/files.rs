@@ -173,6 +173,30 @@ async fn one_session_at_a_time_has_the_file() {
     let _ = room.start(&bench).unwrap();
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn another_name_of_the_file_is_the_same_file() {
+    let (bench, seller) = market().await;
+    let room = Room::new();
+    let mut session = room.start(&bench).unwrap();
+    let _ = session.get(seller.url()).send().await.unwrap();
+    let link = room.0.join("link.json");
+    std::os::unix::fs::symlink(room.file(), &link).unwrap();
+    let by_link = || {
+        let session = bench.buyer().session(SessionBudget::deposit(usd!("0.10")));
+        session.keep_in(ChannelFile::new(&link)).start()
+    };
+    let error = by_link().unwrap_err();
+    let in_use = matches!(error, SessionError::File(ChannelFileError::InUse));
+    assert!(in_use, "{error:?}");
+    drop(session);
+    let mut session = by_link().unwrap();
+    let _ = session.get(seller.url()).send().await.unwrap();
+    drop(session);
+    let session = room.start(&bench).unwrap();
+    assert_eq!(session.standing().unwrap().promised, 2 * PRICE);
+}
+
 #[tokio::test]
 async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
     let (bench, seller) = market().await;
