@@ -215,3 +215,59 @@ async fn a_deposit_in_a_stream_without_an_answer_is_sent_again_and_never_a_secon
         assert_eq!(stream.usage().standing().deposit, 40_000);
     }
 }
+
+#[tokio::test]
+async fn a_buyer_that_dies_in_a_top_up_or_a_closing_goes_on_with_the_same() {
+    for (action, taken) in [
+        ("topUp", true),
+        ("topUp", false),
+        ("close", true),
+        ("close", false),
+    ] {
+        for streams in [true, false] {
+            let (bench, seller) = market().await;
+            let room = Room::new();
+            seller.till(|till| {
+                till.stream = (2, PRICE);
+                till.request["suggestedDeposit"] = "10000".into();
+            });
+            let lose = || {
+                seller.hook(move |visit, _| match (visit.action == action, taken) {
+                    (true, true) => Turn::Lose(Step::HangUp),
+                    (true, false) => Turn::Instead(Step::HangUp),
+                    _ => Turn::Honest,
+                });
+            };
+            let mut session = room.start(&bench).unwrap();
+            lose();
+            let error = if streams {
+                let call = session.get(seller.stream_url()).ahead(1);
+                let mut stream = call.stream().await.unwrap();
+                let _ = stream.next().await.unwrap().unwrap();
+                stream.next().await.map(|_| ())
+            } else {
+                let _ = session.get(seller.url()).send().await.unwrap();
+                session.get(seller.url()).send().await.map(|_| ())
+            };
+            assert_eq!(error.is_err(), action == "topUp", "{error:?}");
+            if action == "close" {
+                let _ = session.close().await.unwrap_err();
+            }
+            drop(session);
+            seller.honest();
+            let mut session = room.start(&bench).unwrap();
+            if action == "topUp" {
+                let _ = session.get(seller.url()).send().await.unwrap();
+            }
+            let spent = seller.channel().spent();
+            let closed = session.close().await.unwrap().unwrap();
+            assert_eq!(closed.standing().spent, spent);
+            assert_eq!(closed.dispute(), None);
+            assert_eq!(seller.till(|till| till.closed_at), Some(spent));
+            let sent = seller.payloads(action);
+            assert!(sent.len() > 1 && sent.iter().all(|payload| *payload == sent[0]));
+            assert_eq!(closed.standing().deposit, seller.channel().deposit());
+            assert_eq!(seller.till(|till| till.channels.len()), 1);
+        }
+    }
+}
