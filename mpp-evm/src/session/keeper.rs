@@ -3,7 +3,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -87,8 +87,13 @@ const WATCH_EVERY: Duration = Duration::from_secs(120);
 /// How often any other is.
 const GLANCE_EVERY: Duration = Duration::from_secs(3600);
 
-/// Names of channels read from the books at once.
-const PAGE: usize = 256;
+/// Names of channels read from the books at once: many, for a store that has them in no order
+/// looks at all of them each time.
+const PAGE: usize = 16 * 1024;
+
+/// How many times as many transactions that do not hurry one round sends as there are at once. The
+/// others wait for the next: a round must end well within a grace period, to see one begin.
+const WAVES: usize = 4;
 
 /// What waits between two tries of what has failed, at most: where a grace period runs, and where
 /// none does.
@@ -208,6 +213,7 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
         let mut tally = Tally::default();
         let mut tasks = JoinSet::new();
         let round = self.notes().begin();
+        let unhurried = Arc::new(AtomicUsize::new(self.rules.at_once.saturating_mul(WAVES)));
         let mut after = None;
         let complete = loop {
             let page = match self.desk.ledger().store().list(after, PAGE).await {
@@ -231,7 +237,7 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
                 }
                 match self.desk.load(id).await {
                     Ok(channel) if self.has_work(&channel, round) => {
-                        tasks.spawn(self.clone().tend(channel));
+                        tasks.spawn(self.clone().tend(channel, Arc::clone(&unhurried)));
                     }
                     Ok(_) => {}
                     Err(error) if is_moot(&error) => {}
@@ -262,15 +268,23 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
         self.next(channel, now).is_some()
     }
 
-    /// Does what there is to do for a channel, one thing after the other.
-    async fn tend(self, mut channel: Channel) -> Tally {
+    /// Does what there is to do for a channel, one thing after the other. `unhurried` is how many
+    /// payments that can wait this round may still make.
+    async fn tend(self, mut channel: Channel, unhurried: Arc<AtomicUsize>) -> Tally {
         let mut tally = Tally::default();
         let id = channel.id();
         // Each thing done leads to another, and none to itself: a bound, not a number that counts.
         for _ in 0..4 {
+            if self.stopping.load(Ordering::Relaxed) {
+                break;
+            }
             let Some(duty) = self.next(&channel, self.desk.now()) else {
                 break;
             };
+            let waits = duty.kind() == Kind::Paying;
+            if waits && !take_one(&unhurried) {
+                break;
+            }
             let outcome = self.perform(duty, id, &mut tally).await;
             let now = self.desk.now();
             match outcome {
@@ -443,6 +457,13 @@ impl Duty {
             Kind::Paying => PATIENT,
         }
     }
+}
+
+/// Takes one of so many; `false` when there is none.
+fn take_one(of: &AtomicUsize) -> bool {
+    let less = |left: usize| left.checked_sub(1);
+    of.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
 }
 
 /// Others have done it, or do it now.

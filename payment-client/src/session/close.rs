@@ -17,6 +17,8 @@ use crate::dollars::Dollars;
 pub struct Closed {
     token: Token,
     standing: Standing,
+    /// What the closing voucher was for, in base units.
+    settled: u128,
     receipt: Option<SessionReceipt>,
     dispute: Option<Dispute>,
     counted: Dollars,
@@ -48,7 +50,16 @@ impl<S: Signer> Session<S> {
         let begun = record.phase == Phase::Closing;
         let bill = self.bill_for(&place).await?;
         let token = bill.token().clone();
-        self.get_ready(&bill, &place, 0).await?;
+        match self.get_ready(&bill, &place, 0).await {
+            // What is gone can't be asked any more: the worst is assumed, and closing it again
+            // ends it.
+            Err(error @ SessionError::Gone { .. }) => {
+                let gone = self.record()?.assume_all().phase(Phase::Closing);
+                self.keep(gone)?;
+                return Err(error);
+            }
+            ready => ready?,
+        }
         let record = self.record()?.clone();
         let purse = self.purse(&record, &token)?;
         self.keep(record.phase(Phase::Closing))?;
@@ -63,10 +74,12 @@ impl<S: Signer> Session<S> {
                         due: record.spent,
                     }));
                 }
-                self.finish(token, receipt).map(Some)
+                self.finish(token, record.spent, receipt).map(Some)
             }
             // It is closed, and that was the answer that was lost.
-            Err(SessionError::Gone { .. }) if begun => self.finish(token, None).map(Some),
+            Err(SessionError::Gone { .. }) if begun => {
+                self.finish(token, record.spent, None).map(Some)
+            }
             Err(error) => Err(error),
         }
     }
@@ -74,6 +87,7 @@ impl<S: Signer> Session<S> {
     fn finish(
         &mut self,
         token: Token,
+        settled: u128,
         receipt: Option<SessionReceipt>,
     ) -> Result<Closed, SessionError> {
         let closed = self.record()?.phase(Phase::Closed);
@@ -82,6 +96,7 @@ impl<S: Signer> Session<S> {
         Ok(Closed {
             token,
             standing: self.standing().ok_or(SessionError::Closing)?,
+            settled,
             receipt,
             dispute: self.dispute.take(),
             counted: std::mem::take(&mut self.counted),
@@ -112,16 +127,17 @@ impl Closed {
         money(self.standing.spent, &self.token)
     }
 
-    /// What the seller was allowed to take by the closing voucher; the same as what was spent.
+    /// What the seller was allowed to take by the closing voucher: what must have been assumed to
+    /// be spent when it was signed.
     #[must_use]
     pub fn settled(&self) -> Money {
-        self.spent()
+        money(self.settled, &self.token)
     }
 
     /// What comes back of the deposit, if the seller has done as it says.
     #[must_use]
     pub fn refunded(&self) -> Money {
-        let back = self.standing.deposit.saturating_sub(self.standing.spent);
+        let back = self.standing.deposit.saturating_sub(self.settled);
         money(back, &self.token)
     }
 

@@ -172,6 +172,9 @@ impl<S: Signer> Session<S> {
     ///
     /// As [`Self::execute`].
     pub async fn resume(&mut self, call: Unanswered) -> Result<SessionReply, SessionError> {
+        // It may be charged now, whatever was learned meanwhile.
+        let open = self.record()?.uncertain();
+        self.keep(open)?;
         self.deliver(Box::new(call)).await
     }
 

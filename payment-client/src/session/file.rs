@@ -18,6 +18,9 @@ use super::record::Record;
 ///
 /// While it exists, it is the only record of what was promised: who goes back to an older copy
 /// promises from there.
+///
+/// A channel that another one takes the place of stays on record beside it, under the same name
+/// with its id added: that it holds nothing any more is only what the seller says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelFile {
     path: PathBuf,
@@ -64,21 +67,24 @@ impl ChannelFile {
 
     /// Locks it and reads what is there.
     pub(super) fn open(self) -> Result<(Keeper, Option<Record>), ChannelFileError> {
-        let lock = private().open(beside(&self.path, "lock"))?;
+        // By whatever name it is reached: the lock is one, and a link is written through.
+        let path = match self.path.canonicalize() {
+            Ok(path) => path,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.path,
+            Err(error) => return Err(error.into()),
+        };
+        let lock = private().open(beside(&path, "lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(ChannelFileError::InUse),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let record = match File::open(&self.path) {
+        let record = match File::open(&path) {
             Ok(file) => Some(read(file)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let keeper = Keeper {
-            path: self.path,
-            _lock: lock,
-        };
+        let keeper = Keeper { path, _lock: lock };
         Ok((keeper, record))
     }
 }
@@ -109,6 +115,15 @@ const MAX_READ: u64 = 64 * 1024;
 impl Keeper {
     /// Replaces the file; it is on the disk when this returns.
     pub(super) fn write(&self, record: &Record) -> Result<(), ChannelFileError> {
+        self.put(&self.path, record)
+    }
+
+    /// Keeps a channel that is about to be replaced.
+    pub(super) fn set_aside(&self, old: &Record) -> Result<(), ChannelFileError> {
+        self.put(&beside(&self.path, &old.channel_id.to_string()), old)
+    }
+
+    fn put(&self, path: &Path, record: &Record) -> Result<(), ChannelFileError> {
         let channel = to_raw_value(record).map_err(io::Error::other)?;
         let sealed = Sealed {
             format: FORMAT,
@@ -125,8 +140,8 @@ impl Keeper {
         let mut file = private().create_new(true).open(&beside)?;
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        sync_directory(&self.path)?;
+        fs::rename(&beside, path)?;
+        sync_directory(path)?;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use http::header::HeaderName;
 use http::{HeaderMap, Method, StatusCode};
 use mpp_core::{PAYMENT_RECEIPT, ProblemType};
 use mpp_evm::buyer::session::{SessionBill, SessionPayload, SessionReceipt};
+use mpp_evm::session::Venue;
 use payment_evm::Signer;
 use reqwest::{Request, Response};
 use serde::Deserialize;
@@ -244,15 +245,19 @@ impl<S: Signer> Session<S> {
     /// Whether it is of the channel that is there, or one that may be opened.
     fn fits(&self, bill: &SessionBill) -> Result<(), SessionError> {
         let theirs = bill.venue();
-        let trusted = &self.plan.escrows;
-        let named = trusted.contains(&(theirs.chain_id, theirs.escrow));
         if let Some(record) = self.live() {
             return match Difference::between(record.venue(), theirs) {
                 Some(difference) => Err(SessionError::OtherChannel(difference)),
                 None => Ok(()),
             };
         }
-        if trusted.is_empty() || named {
+        self.trusts(theirs)
+    }
+
+    /// Whether deposits may go there.
+    pub(super) fn trusts(&self, theirs: Venue) -> Result<(), SessionError> {
+        let named = &self.plan.escrows;
+        if named.is_empty() || named.contains(&(theirs.chain_id, theirs.escrow)) {
             return Ok(());
         }
         Err(SessionError::UnknownEscrow {

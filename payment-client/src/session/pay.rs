@@ -101,11 +101,13 @@ impl<S: Signer> Session<S> {
             let step = money(step, bill.token());
             return Err(SessionError::AboveLimit { step });
         }
+        // One that was cut off on the way, as within a stream, comes before a further one.
+        self.deposit(bill.token(), place).await?;
         if let Some(missing) = least
             .checked_sub(self.record()?.deposit)
             .filter(|more| *more > 0)
         {
-            self.top_up(bill, place, missing).await?;
+            self.top_up(place, missing).await?;
         }
         let most = most.units_rounded_down(bill.token().decimals);
         let deposit = self.record()?.deposit;
@@ -137,15 +139,16 @@ impl<S: Signer> Session<S> {
         let place = (&place.url, &place.method);
         let record = Record::begin(purse.opening(), place, signed, first).map_err(overdrawn)?;
         self.count(token, amount)?;
+        if let (Some(keeper), Some(old)) = (&self.keeper, &self.record) {
+            keeper.set_aside(old)?;
+        }
         self.keep(record)
     }
 
-    async fn top_up(
-        &mut self,
-        bill: &SessionBill,
-        place: &Place,
-        missing: u128,
-    ) -> Result<(), SessionError> {
+    async fn top_up(&mut self, place: &Place, missing: u128) -> Result<(), SessionError> {
+        // The one that is being answered may have run out, as it does in a long stream.
+        let bill = self.bill_for(place).await?;
+        self.trusts(bill.venue())?;
         let token = bill.token();
         let record = self.record()?.clone();
         let more = Pending {
@@ -284,7 +287,12 @@ impl<S: Signer> Session<S> {
             Some(Ok(receipt)) => record.hear(&receipt),
             Some(Err(unreadable)) => (record.assume_all(), Some(unreadable)),
         };
-        self.keep(heard)?;
+        // What cannot be written down is asked again after the next start; the answer that it came
+        // with was paid for.
+        if let Err(error) = self.keep(heard.clone()) {
+            tracing::warn!(%error, "the count of a session is not on the disk");
+            self.record = Some(heard);
+        }
         self.complain(dispute);
         Ok(())
     }

@@ -153,8 +153,11 @@ impl Record {
         Some((self.url.parse().ok()?, self.method.parse().ok()?))
     }
 
-    /// A further deposit is about to be signed away.
+    /// A further deposit is about to be signed away; not before the one before has its answer.
     pub(crate) fn top_up(&self, more: Pending) -> Result<Self, Uncovered> {
+        if self.pending.is_some() {
+            return Err(Uncovered);
+        }
         Ok(Self {
             signed: self.signed.checked_add(more.amount).ok_or(Uncovered)?,
             pending: Some(more),

@@ -6,6 +6,7 @@ mod deposits;
 mod files;
 mod seller;
 mod streams;
+mod stuck;
 mod terms;
 
 use payment_core::usd;

@@ -17,7 +17,8 @@ use super::{Keeper, Tally};
 use crate::CredentialType;
 use crate::session::{
     ChainState, Channel, ChannelId, ChannelStore, CheckedDeposit, Desk, Escrow, Ledger,
-    MemoryChannelStore, Moved, OnchainEscrow, SignedVoucher, StoreFault, Swap, Version, Versioned,
+    MemoryChannelStore, Moved, OnchainEscrow, SignedVoucher, StoreFault, Swap, Venue, Version,
+    Versioned,
 };
 
 const HOUR: u64 = 3600;
@@ -318,10 +319,11 @@ async fn two_keepers_in_two_processes_pay_nothing_twice() {
     assert_eq!(scene.income(), 4 * 100 + 100);
 }
 
-/// A store one of whose records can't be read.
+/// A store one of whose records can't be read. It counts how often its names are.
 #[derive(Default)]
 struct Damaged {
     store: MemoryChannelStore,
+    listed: AtomicUsize,
     bad: std::sync::Mutex<Option<ChannelId>>,
 }
 
@@ -347,6 +349,7 @@ impl ChannelStore for Damaged {
         after: Option<ChannelId>,
         most: usize,
     ) -> Result<Vec<ChannelId>, StoreFault> {
+        self.listed.fetch_add(1, Ordering::SeqCst);
         self.store.list(after, most).await
     }
 }
@@ -375,6 +378,64 @@ async fn a_record_that_can_not_be_read_does_not_keep_the_others_waiting() {
     *ledger.store().bad.lock().unwrap() = Some(ids[0]);
     let tally = Keeper::new(desk).settle_at(50).tick().await;
     assert_eq!((tally.settled, tally.failed), (2, 1));
+}
+
+#[tokio::test]
+async fn t67_a_round_that_settles_much_ends_in_time_for_what_is_urgent() {
+    let scene = Scene::new().await;
+    let desk = scene.desk();
+    let mut earned = Vec::new();
+    for salt in 1..=10 {
+        earned.push(scene.used(&desk, salt, &[100], 50).await);
+    }
+    let keeper = keeper(&desk).settle_at(50).at_once(1);
+    assert_eq!(keeper.tick().await.settled, 4);
+    // What hurries does not wait for its turn.
+    let mut left = Vec::new();
+    for id in &earned {
+        let channel = desk.load(*id).await.unwrap();
+        left.extend((channel.settled() == 0).then_some(*id));
+    }
+    for id in &left {
+        scene.request_close(*id);
+        desk.refresh(*id).await.unwrap();
+    }
+    assert_eq!(keeper.tick().await.settled, 6);
+}
+
+#[tokio::test]
+async fn the_names_of_many_channels_are_read_in_few_pages() {
+    let scene = Scene::new().await;
+    let ledger = Arc::new(Ledger::new(Damaged::default()));
+    for number in 1..=600_u32 {
+        // Of another payee, so that nothing is to be done for them.
+        let venue = Venue {
+            payee: Address::repeat_byte(1),
+            ..*scene.desk().venue()
+        };
+        let chain = ChainState {
+            payer: Address::repeat_byte(2),
+            payee: venue.payee,
+            token: venue.token,
+            authorized_signer: Address::ZERO,
+            deposit: 100,
+            settled: 0,
+            close_requested_at: 0,
+            finalized: false,
+        };
+        let id = ChannelId::new(U256::from(number).into());
+        let channel = Channel::adopt(id, venue, &chain, scene.desk().now()).unwrap();
+        ledger.open(channel).await.unwrap();
+    }
+    let (payee, token) = (scene.net.seller.address, scene.token.address);
+    let desk = Desk::new(
+        Arc::new(scene.escrow.clone()),
+        Arc::clone(&ledger),
+        payee,
+        token,
+    );
+    Keeper::new(desk).tick().await;
+    assert_eq!(ledger.store().listed.load(Ordering::SeqCst), 2);
 }
 
 /// Counts how many calls are under way.
@@ -461,6 +522,23 @@ async fn what_was_begun_when_it_is_stopped_is_brought_to_its_end() {
     let (channels, _) = desk.list(None, 10).await.unwrap();
     let settled: u128 = channels.iter().map(Channel::settled).sum();
     assert_eq!(settled, 100);
+    // Nor is the next thing for a channel, once the one before it is done.
+    scene.advance(60);
+    let escrow = Arc::new(Counted {
+        escrow: scene.escrow.clone(),
+        now: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    let (payee, token) = (scene.net.seller.address, scene.token.address);
+    let watched = Desk::new(Arc::clone(&escrow), Arc::clone(desk.ledger()), payee, token);
+    let reading = async {
+        while escrow.most.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let watched = watched.clock(scene.clock.clone());
+    Keeper::new(watched).settle_at(50).run(reading).await;
+    assert_eq!((scene.income(), scene.sent()), (100, 1));
     // It goes on by itself otherwise.
     let run = keeper(&desk).settle_at(50).run(pending());
     tokio::select! {

@@ -14,10 +14,10 @@ use crate::tests::{Bench, signer};
 use crate::{Buyer, ChannelFile, ChannelFileError, Session, SessionBudget, SessionError};
 
 /// A directory that goes away with the test.
-struct Room(PathBuf);
+pub(super) struct Room(PathBuf);
 
 impl Room {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "tollgate-channel-{}-{}",
@@ -29,11 +29,11 @@ impl Room {
         Self(path)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.0.join("shop.json")
     }
 
-    fn start(&self, bench: &Bench) -> Result<Session<LocalSigner>, SessionError> {
+    pub(super) fn start(&self, bench: &Bench) -> Result<Session<LocalSigner>, SessionError> {
         self.start_with(&bench.buyer())
     }
 
@@ -171,6 +171,30 @@ async fn one_session_at_a_time_has_the_file() {
     assert!(in_use, "{error:?}");
     drop(first);
     let _ = room.start(&bench).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn another_name_of_the_file_is_the_same_file() {
+    let (bench, seller) = market().await;
+    let room = Room::new();
+    let mut session = room.start(&bench).unwrap();
+    let _ = session.get(seller.url()).send().await.unwrap();
+    let link = room.0.join("link.json");
+    std::os::unix::fs::symlink(room.file(), &link).unwrap();
+    let by_link = || {
+        let session = bench.buyer().session(SessionBudget::deposit(usd!("0.10")));
+        session.keep_in(ChannelFile::new(&link)).start()
+    };
+    let error = by_link().unwrap_err();
+    let in_use = matches!(error, SessionError::File(ChannelFileError::InUse));
+    assert!(in_use, "{error:?}");
+    drop(session);
+    let mut session = by_link().unwrap();
+    let _ = session.get(seller.url()).send().await.unwrap();
+    drop(session);
+    let session = room.start(&bench).unwrap();
+    assert_eq!(session.standing().unwrap().promised, 2 * PRICE);
 }
 
 #[tokio::test]
