@@ -13,7 +13,9 @@ pub enum Timing {
     AfterServing,
     /// The payment settles, then the handler runs. For responses that stream, and for work that
     /// must not be done unpaid. If the handler fails, the same credential runs it again without
-    /// settling again.
+    /// settling again; a session's does with the same `Idempotency-Key`, and is charged again
+    /// without one. Of no effect on a route that is sold by the unit: what it may use is set aside
+    /// first, and taken when it is known.
     BeforeServing,
 }
 

@@ -411,7 +411,11 @@ impl<E: Escrow, S: ChannelStore> MethodPayment for SessionPayment<E, S> {
                 self.is_signed(&voucher, &deposit).await?;
                 // It stays the payer's own, in the payer's channel, whatever becomes of the rest.
                 let deposited = self.books.deposit(&deposit, &self.due).await;
-                deposited.map_err(not_charged)?;
+                deposited.map_err(|denied| match self.keys.is_empty() {
+                    // Of what bears no key nothing is recorded.
+                    true => denied,
+                    false => not_charged(denied),
+                })?;
             }
             self.stage = Stage::Checked(self.take(&voucher).await?);
             Ok(())
