@@ -5,6 +5,7 @@ mod calls;
 mod deposits;
 mod files;
 mod seller;
+mod storms;
 mod streams;
 mod stuck;
 mod terms;
