@@ -118,12 +118,18 @@ impl BoundDeposit {
                 permitted(permit, due)?
             }
         };
-        if amount == 0 {
-            return Err(Objection::DepositTooSmall);
-        }
         // Before anything is sent: what is said and what is signed are the same.
         if additional.is_some_and(|said| said != amount) {
             return Err(Objection::DepositAmount);
+        }
+        // What we bring to the chain costs us gas: a little at a time, and we would pay the payer's
+        // fees for ever.
+        let least = match &deposit {
+            Deposit::Hash(_) => 1,
+            _ => due.least_top_up,
+        };
+        if amount < least {
+            return Err(Objection::DepositTooSmall);
         }
         let salt = salt.unwrap_or_default();
         Ok(Self {

@@ -24,6 +24,8 @@ pub(crate) struct SessionDue {
     pub(crate) metered: bool,
     pub(crate) least_delta: u128,
     pub(crate) least_deposit: u128,
+    /// Of those that we bring to the chain; at least one.
+    pub(crate) least_top_up: u128,
     pub(crate) types: Vec<CredentialType>,
     /// How long an amount stays set aside without news.
     pub(crate) lease: Duration,

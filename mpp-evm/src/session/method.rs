@@ -117,8 +117,9 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
         self
     }
 
-    /// The least deposit that a channel is opened with: it should be worth the gas. The price of
-    /// one call, unless this says otherwise.
+    /// The least deposit that a channel is opened with, and the least of a signed one that is added
+    /// later: each should be worth the gas. Unless this says otherwise, a channel is opened with the
+    /// price of one call at least, and anything may be added.
     pub const fn min_deposit(mut self, least: Money) -> Self {
         self.least_deposit = Some(least);
         self
@@ -192,7 +193,10 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
         }
         let most = price.checked_mul(u128::from(route.most_units));
         let most = most.ok_or_else(|| ConfigError::setting("up_to", "is too much to count"))?;
-        let least_deposit = self.least_deposit.map(|least| self.units(least));
+        let least_deposit = self
+            .least_deposit
+            .map(|least| self.units(least))
+            .transpose()?;
         Ok(SessionDue {
             venue: Venue {
                 chain_id,
@@ -211,7 +215,8 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
                 Some(least) => self.units(least)?,
                 None => 0,
             },
-            least_deposit: least_deposit.transpose()?.unwrap_or(price).max(price),
+            least_deposit: least_deposit.unwrap_or(price).max(price),
+            least_top_up: least_deposit.unwrap_or(1).max(1),
             types: self.types()?,
             lease: self.lease,
             fresh_for: FRESH_FOR,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use payment_core::Timestamp;
+use payment_core::{Timestamp, usd};
 use serde_json::{Value, json};
 
 use super::super::Session;
@@ -342,6 +342,25 @@ fn only_types_that_are_offered_are_taken() {
         assert_eq!(came, Came::Against(Objection::NotOffered), "{payload}");
     }
     let came = present(&by_hash_alone, &open_by_hash(), Some(PAYER_DID), NOW);
+    assert_eq!(came, Came::Through);
+}
+
+#[test]
+fn gas_is_not_spent_on_additions_below_the_least_deposit() {
+    let asking = |least| knowing().min_deposit(least);
+    for payload in [top_up_by_authorization(), top_up_by_permit()] {
+        let enough = present(&asking(usd!("0.5")), &payload, None, NOW);
+        assert_eq!(enough, Came::Through, "{payload}");
+        let short = present(&asking(usd!("0.500001")), &payload, None, NOW);
+        assert_eq!(
+            short,
+            Came::Against(Objection::DepositTooSmall),
+            "{payload}"
+        );
+    }
+    // The payer's own transaction costs us nothing.
+    let brought = top_up_by_hash();
+    let came = present(&asking(usd!("0.500001")), &brought, Some(PAYER_DID), NOW);
     assert_eq!(came, Came::Through);
 }
 
