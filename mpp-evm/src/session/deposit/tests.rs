@@ -221,7 +221,7 @@ fn changed() -> Vec<(Value, &'static str, Value, Objection)> {
                 (
                     "/authorization/permitted/amount",
                     json!("0"),
-                    Objection::DepositTooSmall,
+                    Objection::DepositAmount,
                 ),
                 (
                     "/additionalDeposit",
