@@ -16,7 +16,7 @@ use mpp_evm::session::{
 };
 use payment_core::{
     Admission, BoxFuture, Clock, Denied, Fault, Gate, HoldError, Outcome, Route, RouteGate, Secret,
-    Served, Spawn, SystemClock, usd,
+    Served, Spawn, Timestamp, usd,
 };
 use payment_evm::Token;
 
@@ -52,11 +52,12 @@ fn token() -> Result<Token, Failure> {
 
 impl Shop {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let session = Session::new(token()?, SELLER, NeverAsked);
+        let session = Session::new(token()?, SELLER, NeverAsked).clock(Noon);
         let ledger = Arc::clone(session.ledger());
         let mpp = Mpp::builder(HOST, Secret::new([7; 32])).method(session);
         let gate = Gate::builder(mpp.build()?)
             .origin(format!("https://{HOST}"))
+            .clock(Noon)
             .build()?;
         let route = Route::priced(usd!("0.01")).pay_within(Duration::from_secs(24 * 3600));
         Ok(Self {
@@ -86,8 +87,17 @@ impl Shop {
     }
 }
 
-/// A channel as it is when it was just opened. What is known of the chain stays fresh for as long
-/// as a benchmark takes.
+/// A clock that stands, so that what is known of the chain stays fresh for as long as a benchmark
+/// takes.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1_800_000_000)
+    }
+}
+
+/// A channel as it is when it was just opened.
 pub(crate) fn open_channel(id: ChannelId, payer: Address) -> Result<Channel, Failure> {
     let venue = VENUE()?;
     let chain = ChainState {
@@ -100,8 +110,7 @@ pub(crate) fn open_channel(id: ChannelId, payer: Address) -> Result<Channel, Fai
         close_requested_at: 0,
         finalized: false,
     };
-    let seen_at = SystemClock.now().plus(Duration::from_secs(24 * 3600));
-    Ok(Channel::adopt(id, venue, &chain, seen_at)?)
+    Ok(Channel::adopt(id, venue, &chain, Noon.now())?)
 }
 
 /// A request for the route, with a credential where there is one.
