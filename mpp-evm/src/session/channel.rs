@@ -1,3 +1,6 @@
+mod error;
+mod facts;
+
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -6,6 +9,8 @@ use payment_evm::{Domain, PublicKey, SignatureError};
 
 use super::id::signer;
 use super::{ChannelId, CheckedVoucher, SignedVoucher, Voucher};
+
+pub use error::ChannelError;
 
 /// What a channel must belong to, to be worth anything to one seller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,54 +97,6 @@ pub struct Hold {
     pub amount: u128,
     /// From then on nobody works on it any more, and it counts for nothing.
     pub until: Timestamp,
-}
-
-/// Why a channel can't do what is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChannelError {
-    /// It is of another payee, token, payer or signer than it should be.
-    #[error("the channel is another's")]
-    Foreign,
-    /// It is closed for good.
-    #[error("the channel is finalized")]
-    Finalized,
-    /// The payer has asked to close it, or it is being closed.
-    #[error("the channel is closing")]
-    Closing,
-    /// The voucher adds less than the least step.
-    #[error("the voucher adds {delta} where {least} is the least")]
-    DeltaTooSmall {
-        /// What it adds.
-        delta: u128,
-        /// What it must add.
-        least: u128,
-    },
-    /// The voucher promises more than was deposited.
-    #[error("the voucher promises {cumulative} of a deposit of {deposit}")]
-    ExceedsDeposit {
-        /// What it promises.
-        cumulative: u128,
-        /// What there is.
-        deposit: u128,
-    },
-    /// What is authorized does not cover the cost.
-    #[error("{available} is available of a cost of {cost}")]
-    Insufficient {
-        /// What is left.
-        available: u128,
-        /// What is needed.
-        cost: u128,
-    },
-    /// Too many requests are in work on this channel.
-    #[error("too many requests are in work on the channel")]
-    Busy,
-    /// A later stream has taken over.
-    #[error("a later stream has taken over")]
-    Superseded,
-    /// A number passes its bound.
-    #[error("a number passes its bound")]
-    Overflow,
 }
 
 /// Requests in work on one channel at once, at most.
@@ -671,116 +628,6 @@ impl Channel {
             && self.holds.len() <= MOST_HOLDS
             && self.lapsed.len() <= MOST_HOLDS
             && !(0..self.holds.len()).any(taken)
-    }
-}
-
-impl Channel {
-    /// Its name.
-    #[must_use]
-    pub const fn id(&self) -> ChannelId {
-        self.id
-    }
-
-    /// Chain, escrow, payee and token.
-    #[must_use]
-    pub const fn venue(&self) -> &Venue {
-        &self.venue
-    }
-
-    /// Whose deposit it is.
-    #[must_use]
-    pub const fn payer(&self) -> Address {
-        self.payer
-    }
-
-    /// Who signs vouchers.
-    #[must_use]
-    pub fn signer(&self) -> Address {
-        signer(self.payer, self.authorized_signer)
-    }
-
-    /// All base units ever deposited.
-    #[must_use]
-    pub const fn deposit(&self) -> u128 {
-        self.deposit
-    }
-
-    /// Base units paid out to us.
-    #[must_use]
-    pub const fn settled(&self) -> u128 {
-        self.settled
-    }
-
-    /// Base units authorized in all.
-    #[must_use]
-    pub const fn accepted(&self) -> u128 {
-        self.accepted
-    }
-
-    /// Base units charged for service.
-    #[must_use]
-    pub const fn spent(&self) -> u128 {
-        self.spent
-    }
-
-    /// Units of service charged.
-    #[must_use]
-    pub const fn units(&self) -> u64 {
-        self.units
-    }
-
-    /// The highest voucher.
-    #[must_use]
-    pub const fn voucher(&self) -> Option<SignedVoucher> {
-        self.voucher
-    }
-
-    /// Requests in work.
-    #[must_use]
-    pub fn holds(&self) -> &[Hold] {
-        &self.holds
-    }
-
-    /// The number of the latest stream.
-    #[must_use]
-    pub const fn stream(&self) -> u64 {
-        self.stream
-    }
-
-    /// When the payer asked to close without us, in seconds since the epoch; 0 when it did not.
-    #[must_use]
-    pub const fn close_requested_at(&self) -> u64 {
-        self.close_requested_at
-    }
-
-    /// Whether it is closed for good.
-    #[must_use]
-    pub const fn finalized(&self) -> bool {
-        self.finalized
-    }
-
-    /// Until when a closing that has begun is left alone; `None` while none has.
-    #[must_use]
-    pub const fn closing_until(&self) -> Option<Timestamp> {
-        self.closing_until
-    }
-
-    /// When it was taken up.
-    #[must_use]
-    pub const fn created_at(&self) -> Timestamp {
-        self.created_at
-    }
-
-    /// When the chain was read last.
-    #[must_use]
-    pub const fn seen_at(&self) -> Timestamp {
-        self.seen_at
-    }
-
-    /// When it last paid for something.
-    #[must_use]
-    pub const fn used_at(&self) -> Timestamp {
-        self.used_at
     }
 }
 
