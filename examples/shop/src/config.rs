@@ -43,6 +43,8 @@ pub(crate) struct Sessions {
     pub(crate) payee_key: Option<Secret>,
     /// How long vouchers wait until they are settled.
     pub(crate) settle_after: Duration,
+    /// The least deposit that is worth the gas of bringing it to the chain.
+    pub(crate) min_deposit: Option<Money>,
 }
 
 /// A variable that is missing or wrong.
@@ -103,6 +105,7 @@ impl Config {
         if price.money.is_zero() || price.money.to_units(token.decimals).is_err() {
             return Err(wrong("PRICE", "can't be charged exactly in the token"));
         }
+        let settlement = settlement(&environment, token.decimals)?;
         let mpp_secret = environment.required("MPP_SECRET_KEY", "at least 32 bytes")?;
         Ok(Self {
             bind,
@@ -110,7 +113,7 @@ impl Config {
             pay_to,
             price: price.money,
             dear,
-            settlement: settlement(&environment)?,
+            settlement,
             mpp_realm: environment.required("MPP_REALM", "the name of this service")?,
             mpp_secret: Secret::new(mpp_secret),
             origin: environment.optional("ORIGIN"),
@@ -148,8 +151,9 @@ fn token<L: Fn(&str) -> Option<String>>(environment: &Environment<L>) -> Result<
 
 fn settlement<L: Fn(&str) -> Option<String>>(
     environment: &Environment<L>,
+    decimals: u8,
 ) -> Result<Settlement, Wrong> {
-    let sessions = sessions(environment)?;
+    let sessions = sessions(environment, decimals)?;
     if let Some(url) = environment.optional("FACILITATOR_URL") {
         return match sessions {
             None => Ok(Settlement::Facilitator(url)),
@@ -175,9 +179,10 @@ fn settlement<L: Fn(&str) -> Option<String>>(
 
 fn sessions<L: Fn(&str) -> Option<String>>(
     environment: &Environment<L>,
+    decimals: u8,
 ) -> Result<Option<Sessions>, Wrong> {
     if environment.optional("SESSION_ESCROW").is_none() {
-        let lost = ["CHANNELS_DIR", "PAY_TO_KEY", "SETTLE_AFTER"]
+        let lost = ["CHANNELS_DIR", "PAY_TO_KEY", "SETTLE_AFTER", "MIN_DEPOSIT"]
             .into_iter()
             .find(|name| environment.optional(name).is_some());
         return match lost {
@@ -192,7 +197,19 @@ fn sessions<L: Fn(&str) -> Option<String>>(
         None => 86_400,
         Some(_) => environment.parsed("SETTLE_AFTER", "a number of seconds")?,
     };
+    let min_deposit = match environment.optional("MIN_DEPOSIT") {
+        None => None,
+        Some(_) => {
+            let least: Price =
+                environment.parsed("MIN_DEPOSIT", "an amount of money, such as 1")?;
+            let exact = least.money.to_units(decimals).is_ok();
+            exact
+                .then_some(Some(least.money))
+                .ok_or_else(|| wrong("MIN_DEPOSIT", "can't be had exactly in the token"))?
+        }
+    };
     Ok(Some(Sessions {
+        min_deposit,
         escrow,
         channels: channels.into(),
         payee_key: environment.optional("PAY_TO_KEY").map(Secret::new),
@@ -272,9 +289,18 @@ mod tests {
         let sessions = read(&[]).ok().flatten().expect("sessions");
         assert_eq!(sessions.channels, PathBuf::from("/var/lib/shop"));
         assert_eq!(sessions.settle_after, Duration::from_secs(86_400));
-        assert!(sessions.payee_key.is_none());
-        let sessions = read(&[("SETTLE_AFTER", "60"), ("PAY_TO_KEY", "0x02")]);
-        let sessions = sessions.ok().flatten().expect("sessions");
+        assert!(sessions.payee_key.is_none() && sessions.min_deposit.is_none());
+        let more = [
+            ("SETTLE_AFTER", "60"),
+            ("PAY_TO_KEY", "0x02"),
+            ("MIN_DEPOSIT", "1"),
+        ];
+        let sessions = read(&more).ok().flatten().expect("sessions");
+        assert!(
+            sessions
+                .min_deposit
+                .is_some_and(|least| least.to_string() == "1")
+        );
         assert_eq!(sessions.settle_after, Duration::from_secs(60));
         assert!(sessions.payee_key.is_some());
         let off = [("SESSION_ESCROW", ""), ("CHANNELS_DIR", "")];
@@ -291,6 +317,9 @@ mod tests {
             ("PAY_TO_KEY", &[off[0], off[1], ("PAY_TO_KEY", "0x5ec3e7")]),
             ("SETTLE_AFTER", &[off[0], off[1], ("SETTLE_AFTER", "60")]),
             ("SETTLE_AFTER", &[("SETTLE_AFTER", "a day")]),
+            ("MIN_DEPOSIT", &[off[0], off[1], ("MIN_DEPOSIT", "1")]),
+            ("MIN_DEPOSIT", &[("MIN_DEPOSIT", "some")]),
+            ("MIN_DEPOSIT", &[("MIN_DEPOSIT", "0.0000001")]),
             ("SETTLER_KEY", &[("SETTLER_KEY", "")]),
         ] {
             let error = read(changes).err().map(|wrong| wrong.to_string());

@@ -35,7 +35,10 @@ pub(crate) async fn open(
     }
     let store = FileChannelStore::open(&sessions.channels)
         .map_err(|error| format!("CHANNELS_DIR: {error}"))?;
-    let session = Session::new(token, pay_to, escrow).store(store);
+    let mut session = Session::new(token, pay_to, escrow).store(store);
+    if let Some(least) = sessions.min_deposit {
+        session = session.min_deposit(least);
+    }
     let keeper = Keeper::new(session.desk()).settle_after(sessions.settle_after);
     Ok((session, Upkeep(keeper)))
 }
