@@ -84,6 +84,28 @@ impl<S: Signer> Session<S> {
         }
     }
 
+    /// Gives the channel up: nothing more is paid by it, and the next call opens another one. For a
+    /// seller who has changed its terms, or does not answer any more. `None` when there is no
+    /// channel.
+    ///
+    /// The deposit stays in the escrow, and counts: against the budget of this session and against
+    /// the buyer's total. It comes back to who asks the contract to close, waits and withdraws; the
+    /// channel file keeps what is needed beside the next channel's.
+    ///
+    /// # Errors
+    ///
+    /// `SessionError` when the channel file can't be written; the channel is kept then.
+    pub fn give_up(&mut self) -> Result<Option<Standing>, SessionError> {
+        let Some(record) = self.live() else {
+            return Ok(None);
+        };
+        let given_up = record.assume_all().phase(Phase::Void);
+        self.keep(given_up)?;
+        self.bills.clear();
+        self.place = None;
+        Ok(self.standing())
+    }
+
     fn finish(
         &mut self,
         token: Token,

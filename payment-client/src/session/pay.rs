@@ -122,7 +122,7 @@ impl<S: Signer> Session<S> {
         cost: u128,
     ) -> Result<(), SessionError> {
         let token = bill.token();
-        // What was signed for a channel that never came to be stays counted.
+        // What was signed for a channel that never came to be, or was given up, stays counted.
         let void = self.record.as_ref().filter(|r| r.phase == Phase::Void);
         let signed = void.map_or(0, |record| record.signed);
         let least = cost.max(bill.min_voucher_delta());

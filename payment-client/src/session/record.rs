@@ -82,7 +82,7 @@ pub(crate) enum Count {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Phase {
     Open,
-    /// It never came to be: its deposit can't be taken any more.
+    /// It never came to be, for its deposit can't be taken any more; or it was given up.
     Void,
     /// The seller was asked to close it, and nothing more is promised.
     Closing,

@@ -62,6 +62,42 @@ async fn nothing_is_signed_for_another_escrow_payee_token_or_chain() {
 }
 
 #[tokio::test]
+async fn a_channel_that_is_given_up_makes_room_for_one_on_other_terms_within_the_budget() {
+    let (bench, seller) = market().await;
+    let other = payment_evm::Token::custom(CHAIN, OTHER.parse().unwrap(), "T", 6, "T", "1");
+    let budget = SessionBudget::deposit(usd!("0.05")).total(usd!("0.08"));
+    let builder = bench.builder().token(other).build().unwrap();
+    let mut session = builder.session(budget).start().unwrap();
+    assert_eq!(session.give_up().unwrap(), None);
+    let _ = session.get(seller.url()).send().await.unwrap();
+    seller.till(|till| till.request["methodDetails"]["escrowContract"] = json!(OTHER));
+    bench.clock.advance(std::time::Duration::from_secs(300));
+    let error = session.get(seller.url()).send().await.unwrap_err();
+    assert!(matches!(error, SessionError::OtherChannel(_)), "{error:?}");
+
+    let first = session.give_up().unwrap().unwrap();
+    // All that was promised may be taken yet.
+    assert_eq!(first.spent, first.promised);
+    assert_eq!(session.give_up().unwrap(), None);
+    let _ = session.get(seller.url()).send().await;
+    let opened = seller.payloads("open");
+    assert_eq!(opened.len(), 2);
+    assert_ne!(opened[0]["channelId"], opened[1]["channelId"]);
+    let deposits: Vec<u64> = opened
+        .iter()
+        .map(|open| {
+            open["authorization"]["value"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    // The deposit that was left behind counts.
+    assert_eq!(deposits, [50_000, 30_000]);
+}
+
+#[tokio::test]
 async fn a_price_above_the_limit_is_not_paid_though_the_channel_is_open() {
     let (bench, seller) = market().await;
     let mut session = session(&bench);
