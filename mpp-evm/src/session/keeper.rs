@@ -66,6 +66,7 @@ pub struct Tally {
 #[derive(Clone, Copy)]
 struct Rules {
     settle_at: Option<u128>,
+    worth_settling: u128,
     settle_after: Duration,
     close_after: Duration,
     refresh_every: Duration,
@@ -105,6 +106,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             settle_at: None,
+            worth_settling: 1,
             settle_after: DAY,
             close_after: DAY * 30,
             refresh_every: MINUTE / 2,
@@ -132,6 +134,15 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
     #[must_use]
     pub const fn settle_at(mut self, units: u128) -> Self {
         self.rules.settle_at = Some(units);
+        self
+    }
+
+    /// Does not settle less than this, in base units, however long it has waited: what is not worth
+    /// the gas. It is paid with more of it, or when the channel closes. Anything is worth it without
+    /// this, and where a payer is leaving.
+    #[must_use]
+    pub const fn worth_settling(mut self, units: u128) -> Self {
+        self.rules.worth_settling = units;
         self
     }
 
@@ -402,7 +413,7 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
     /// not hurry: the payer may yet close by less.
     fn is_due(&self, channel: &Channel, now: Timestamp) -> bool {
         let earned = channel.spent().saturating_sub(channel.settled());
-        if earned == 0 || channel.earned().is_none() {
+        if earned < self.rules.worth_settling.max(1) || channel.earned().is_none() {
             return false;
         }
         let waited = |since: Timestamp| since.plus(self.rules.settle_after) <= now;

@@ -94,6 +94,21 @@ async fn what_is_earned_does_not_wait_for_longer_than_a_day() {
 }
 
 #[tokio::test]
+async fn what_is_not_worth_the_gas_waits_until_it_is_or_the_payer_leaves() {
+    let scene = Scene::new().await;
+    let desk = scene.desk();
+    let keeper = keeper(&desk).settle_at(10).worth_settling(60);
+    let little = scene.used(&desk, 1, &[100], 59).await;
+    scene.used(&desk, 2, &[100], 60).await;
+    scene.advance(2 * DAY);
+    assert_eq!(keeper.tick().await.settled, 1);
+    assert_eq!(desk.load(little).await.unwrap().settled(), 0);
+    scene.request_close(little);
+    assert_eq!(tick_for(&scene, &keeper, 600).await.settled, 1);
+    assert_eq!(scene.income(), 200);
+}
+
+#[tokio::test]
 async fn a_keeper_that_has_just_begun_settles_what_has_waited() {
     let scene = Scene::new().await;
     let desk = scene.desk();
