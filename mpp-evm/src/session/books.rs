@@ -91,10 +91,7 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
         id: ChannelId,
         step: impl Fn(&Channel) -> Result<(Channel, T), ChannelError> + Send + Sync,
     ) -> Result<(Channel, T), Denied> {
-        let stepped = self.ledger.apply(id, step).await;
-        let stepped = stepped.map_err(objection::not_taken)?;
-        self.bells.ring(id);
-        Ok(stepped)
+        self.step(id, step).await.map_err(objection::not_taken)
     }
 
     /// As `apply`, for steps whose refusal is not an answer to the buyer.
@@ -169,9 +166,7 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
             .await?;
         Ok(accepted.0)
     }
-}
 
-impl<E: Escrow, S: ChannelStore> Books<E, S> {
     /// The seller's desk for channels of this venue.
     pub(crate) fn desk(&self, payee: Address, token: Address) -> Desk<E, S> {
         Desk::new(

@@ -1,4 +1,6 @@
-use std::collections::HashMap;
+mod duty;
+mod notes;
+
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -11,6 +13,8 @@ use payment_core::{Denied, Timestamp};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 
+use self::duty::{Duty, Kind};
+use self::notes::Notes;
 use super::{Channel, ChannelError, ChannelId, ChannelStore, Desk, DeskError, Escrow, LedgerError};
 
 /// Looks after the channels of a [`Desk`], so that what was earned reaches the chain in time.
@@ -95,12 +99,6 @@ const PAGE: usize = 16 * 1024;
 /// How many times as many transactions that do not hurry one round sends as there are at once. The
 /// others wait for the next: a round must end well within a grace period, to see one begin.
 const WAVES: usize = 4;
-
-/// What waits between two tries of what has failed, at most: where a grace period runs, and where
-/// none does.
-const URGENT: Duration = Duration::from_secs(30);
-const PATIENT: Duration = Duration::from_secs(600);
-const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 impl Default for Rules {
     fn default() -> Self {
@@ -431,45 +429,6 @@ impl<E: Escrow, S: ChannelStore> Keeper<E, S> {
     }
 }
 
-/// What there is to do for a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Duty {
-    Refresh,
-    /// Settle while a grace period runs.
-    Rescue,
-    /// Close what somebody has left half closed. Perhaps a grace period runs.
-    Resume,
-    Settle,
-    Close,
-    Forget(Duration),
-}
-
-/// What waits together after a failure. What is urgent does not wait for what is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Reading,
-    Paying,
-    Urgent,
-}
-
-impl Duty {
-    const fn kind(self) -> Kind {
-        match self {
-            Self::Refresh | Self::Forget(_) => Kind::Reading,
-            Self::Settle | Self::Close => Kind::Paying,
-            Self::Rescue | Self::Resume => Kind::Urgent,
-        }
-    }
-
-    /// The longest wait after a failure.
-    const fn longest_wait(self) -> Duration {
-        match self.kind() {
-            Kind::Reading | Kind::Urgent => URGENT,
-            Kind::Paying => PATIENT,
-        }
-    }
-}
-
 /// Takes one of so many; `false` when there is none.
 fn take_one(of: &AtomicUsize) -> bool {
     let less = |left: usize| left.checked_sub(1);
@@ -488,91 +447,6 @@ fn is_moot(error: &DeskError) -> bool {
                 )
         )
     )
-}
-
-/// What a keeper remembers of channels from round to round, and may forget.
-#[derive(Debug, Default)]
-struct Notes {
-    round: u64,
-    of: HashMap<ChannelId, Note>,
-}
-
-#[derive(Debug, Default)]
-struct Note {
-    /// The round that has seen it last.
-    round: u64,
-    /// Since when something is owed beyond this much that is settled.
-    owing: Option<(u128, Timestamp)>,
-    /// By [`Kind`].
-    retries: [Retry; 3],
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Retry {
-    wait: Duration,
-    not_before: Timestamp,
-}
-
-impl Notes {
-    const fn begin(&mut self) -> u64 {
-        self.round = self.round.wrapping_add(1);
-        self.round
-    }
-
-    /// Forgets channels that are not there any more.
-    fn end(&mut self, round: u64) {
-        self.of.retain(|_, note| note.round >= round);
-    }
-
-    /// Notes since when something is owed. What owes nothing and fails nowhere needs no note.
-    fn see(&mut self, channel: &Channel, now: Timestamp, round: u64) {
-        let (id, settled) = (channel.id(), channel.settled());
-        let known = self.of.get_mut(&id);
-        if channel.spent() <= settled {
-            if let Some(note) = known {
-                (note.round, note.owing) = (round, None);
-                if note.retries == <[Retry; 3]>::default() {
-                    self.of.remove(&id);
-                }
-            }
-            return;
-        }
-        let since = match (settled, &known) {
-            // Not seen before, and nothing was settled yet: so long it can have waited.
-            (0, None) => channel.created_at(),
-            _ => now,
-        };
-        let note = self.of.entry(id).or_default();
-        note.round = round;
-        if note.owing.is_none_or(|(then, _)| then != settled) {
-            note.owing = Some((settled, since));
-        }
-    }
-
-    fn owing_since(&self, id: ChannelId) -> Option<Timestamp> {
-        let owing = self.of.get(&id).and_then(|note| note.owing);
-        owing.map(|(_, since)| since)
-    }
-
-    fn may_try(&self, id: ChannelId, duty: Duty, now: Timestamp) -> bool {
-        let note = self.of.get(&id);
-        note.is_none_or(|note| note.retries[duty.kind() as usize].not_before <= now)
-    }
-
-    fn succeeded(&mut self, id: ChannelId, duty: Duty) {
-        if let Some(note) = self.of.get_mut(&id) {
-            note.retries[duty.kind() as usize] = Retry::default();
-        }
-    }
-
-    fn failed(&mut self, id: ChannelId, duty: Duty, now: Timestamp) {
-        let round = self.round;
-        let note = self.of.entry(id).or_default();
-        note.round = round;
-        let retry = &mut note.retries[duty.kind() as usize];
-        retry.wait = (retry.wait * 2).clamp(FIRST_WAIT, duty.longest_wait());
-        retry.not_before = now.plus(retry.wait);
-    }
 }
 
 impl Tally {
