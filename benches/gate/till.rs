@@ -45,7 +45,7 @@ impl Facilitator for Till {
 }
 
 impl ChargeBackend for Backend {
-    fn takes(&self, _: u64, kind: CredentialType) -> bool {
+    fn takes(&self, _: u64, kind: CredentialType, _: usize) -> bool {
         kind == CredentialType::Authorization
     }
 

@@ -117,7 +117,7 @@ impl Watching {
 }
 
 impl ChargeBackend for Watching {
-    fn takes(&self, _: u64, _: CredentialType) -> bool {
+    fn takes(&self, _: u64, _: CredentialType, _: usize) -> bool {
         true
     }
 

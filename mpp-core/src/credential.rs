@@ -254,6 +254,48 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 impl<'a> EchoedChallenge<'a> {
+    /// A challenge of these texts, with nothing optional.
+    #[must_use]
+    pub fn new(
+        id: &'a str,
+        realm: &'a str,
+        method: &'a str,
+        intent: &'a str,
+        request: &'a str,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            realm: realm.into(),
+            method: method.into(),
+            intent: intent.into(),
+            request: request.into(),
+            expires: None,
+            digest: None,
+            header: None,
+            opaque: None,
+            description: None,
+        }
+    }
+
+    /// What the id protects, to keep: all but the description.
+    #[must_use]
+    pub fn protected(&self) -> EchoedChallenge<'static> {
+        let own = |text: &Cow<'a, str>| Cow::Owned(text.to_string());
+        let may = |text: &Option<Cow<'a, str>>| text.as_ref().map(own);
+        EchoedChallenge {
+            id: own(&self.id),
+            realm: own(&self.realm),
+            method: own(&self.method),
+            intent: own(&self.intent),
+            request: own(&self.request),
+            expires: may(&self.expires),
+            digest: may(&self.digest),
+            header: may(&self.header),
+            opaque: may(&self.opaque),
+            description: None,
+        }
+    }
+
     fn read(wire: WireChallenge<'a>) -> Result<Self, CredentialError> {
         let text = |text: Option<Text<'a>>| text.map(|text| text.0);
         let challenge = Self {

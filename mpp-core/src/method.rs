@@ -8,6 +8,8 @@ use payment_core::{
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::EchoedChallenge;
+
 /// A way to pay under the `Payment` scheme, such as `evm`/`charge`.
 pub trait Method: Send + Sync + 'static {
     /// The method identifier, `[a-z][a-z0-9:_-]*`.
@@ -46,10 +48,8 @@ pub trait Terms: Send + Sync {
 /// Only `source` and `payload` are the buyer's words.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
-    /// The challenge id.
-    pub id: &'a str,
-    /// Our realm.
-    pub realm: &'a str,
+    /// The challenge: ours to the letter, but for `description`, which nothing protects.
+    pub challenge: &'a EchoedChallenge<'a>,
     /// When the challenge was issued: its expiry less the time the route gives to pay.
     pub issued: Timestamp,
     /// When the challenge expires. Not yet compared with `now`.
@@ -72,7 +72,7 @@ pub struct Presented<'a> {
 impl fmt::Debug for Presented<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presented")
-            .field("id", &self.id)
+            .field("id", &self.challenge.id)
             .finish_non_exhaustive()
     }
 }

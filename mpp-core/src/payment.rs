@@ -38,8 +38,7 @@ impl RouteOffers {
         let expires = expires.ok_or_else(|| not_ours("the challenge does not expire"))?;
         let pay_within = self.pay_within.as_secs();
         let inner = offer.terms.bind(Presented {
-            id: &echo.id,
-            realm: &echo.realm,
+            challenge: echo,
             issued: Timestamp::from_seconds(expires.seconds().saturating_sub(pay_within)),
             expires,
             source: credential.source.as_deref().filter(|text| !text.is_empty()),

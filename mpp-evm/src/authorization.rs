@@ -38,7 +38,11 @@ impl BoundAuthorization {
         if payload.value != leg.amount {
             return Err(Mismatch::Amount);
         }
-        if !ChallengeHash::names(payload.nonce, presented.id, presented.realm) {
+        if !ChallengeHash::names(
+            payload.nonce,
+            &presented.challenge.id,
+            &presented.challenge.realm,
+        ) {
             return Err(Mismatch::Challenge);
         }
         let latest = presented
@@ -67,9 +71,11 @@ impl BoundAuthorization {
 }
 
 impl Candidate for BoundAuthorization {
-    fn key(&self, due: &Due) -> ReplayKey {
-        self.authorization
-            .replay_key(due.token.chain_id, due.token.address)
+    fn keys(&self, due: &Due) -> Vec<ReplayKey> {
+        vec![
+            self.authorization
+                .replay_key(due.token.chain_id, due.token.address),
+        ]
     }
 
     fn keep_until(&self) -> Timestamp {

@@ -7,8 +7,9 @@ use crate::{CheckedCharge, CredentialType};
 
 /// What settles charges: the seller's own key on chain, or a hosted service.
 pub trait ChargeBackend: Send + Sync + 'static {
-    /// Whether it can settle this type of credential on this chain. Asked when a route is built.
-    fn takes(&self, chain_id: u64, kind: CredentialType) -> bool;
+    /// Whether it can settle this type of credential on this chain, in so many transfers, all of
+    /// them or none. Asked when a route is built.
+    fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool;
 
     /// The account that calls the Permit2 contract; buyers sign it as the spender. `None` when
     /// it settles no permits.

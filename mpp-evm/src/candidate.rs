@@ -6,8 +6,8 @@ use crate::{Due, Proof};
 
 /// A payload whose values are those that are due. Its signature has not been looked at.
 pub(crate) trait Candidate: Send + Sync + 'static {
-    /// What it uses up.
-    fn key(&self, due: &Due) -> ReplayKey;
+    /// All that it uses up.
+    fn keys(&self, due: &Due) -> Vec<ReplayKey>;
 
     /// Until when anyone could still accept it.
     fn keep_until(&self) -> Timestamp;

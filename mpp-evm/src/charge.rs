@@ -153,7 +153,10 @@ impl<B: ChargeBackend> Charge<B> {
             .ok_or_else(|| ConfigError::setting("splits", "they leave the recipient nothing"))?;
         let types = self.types()?;
         let chain_id = self.token.chain_id;
-        if !types.iter().all(|kind| self.backend.takes(chain_id, *kind)) {
+        if !types
+            .iter()
+            .all(|kind| self.backend.takes(chain_id, *kind, legs.len()))
+        {
             let reason = "the backend can't settle one of them on this chain";
             return Err(ConfigError::setting("credential_types", reason));
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 #[cfg(feature = "onchain")]
 use alloy_primitives::Bytes;
 use alloy_primitives::{Address, B256};
+use mpp_core::EchoedChallenge;
 use payment_core::Timestamp;
 use payment_evm::permit2::{ChargePermit, Spelling};
 use payment_evm::{Authorization, EvmSignature};
@@ -18,6 +19,7 @@ pub struct CheckedCharge {
     due: Arc<Due>,
     payer: Address,
     proof: Proof,
+    challenge: Arc<EchoedChallenge<'static>>,
 }
 
 /// What moves, or has moved, the money. `Debug` shows no signature: who reads one could use it.
@@ -31,6 +33,8 @@ pub enum Proof {
         /// The payer's signature.
         signature: EvmSignature,
     },
+    /// One authorization of the token contract for each leg, in the order of [`Due::legs`].
+    Transfers(Vec<SignedTransfer>),
     /// A permit for the Permit2 contract.
     Permit2 {
         /// What was signed.
@@ -60,12 +64,45 @@ pub enum Proof {
     },
 }
 
+/// An authorization and its signature.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct SignedTransfer {
+    /// What was signed.
+    pub authorization: Authorization,
+    /// The payer's signature.
+    pub signature: EvmSignature,
+}
+
+impl fmt::Debug for SignedTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedTransfer([redacted])")
+    }
+}
+
 impl Proof {
+    /// The one authorization that moves all of it, in whichever form it came.
+    #[must_use]
+    pub fn sole_authorization(&self) -> Option<(&Authorization, &EvmSignature)> {
+        match self {
+            Self::Authorization {
+                authorization,
+                signature,
+            } => Some((authorization, signature)),
+            Self::Transfers(transfers) => match transfers.as_slice() {
+                [sole] => Some((&sole.authorization, &sole.signature)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The type of credential it came as.
     #[must_use]
     pub const fn kind(&self) -> CredentialType {
         match self {
             Self::Authorization { .. } => CredentialType::Authorization,
+            Self::Transfers(_) => CredentialType::Transfers,
             Self::Permit2 { .. } => CredentialType::Permit2,
             #[cfg(feature = "onchain")]
             Self::Transaction { .. } => CredentialType::Transaction,
@@ -81,8 +118,18 @@ impl fmt::Debug for Proof {
 }
 
 impl CheckedCharge {
-    pub(crate) const fn new(due: Arc<Due>, payer: Address, proof: Proof) -> Self {
-        Self { due, payer, proof }
+    pub(crate) const fn new(
+        due: Arc<Due>,
+        payer: Address,
+        proof: Proof,
+        challenge: Arc<EchoedChallenge<'static>>,
+    ) -> Self {
+        Self {
+            due,
+            payer,
+            proof,
+            challenge,
+        }
     }
 
     /// What is to be paid.
@@ -95,6 +142,12 @@ impl CheckedCharge {
     #[must_use]
     pub const fn payer(&self) -> Address {
         self.payer
+    }
+
+    /// The challenge that it answers: ours to the letter.
+    #[must_use]
+    pub fn challenge(&self) -> &EchoedChallenge<'static> {
+        &self.challenge
     }
 
     /// What moves the money.

@@ -8,6 +8,11 @@ pub enum CredentialType {
     /// An EIP-3009 authorization, bound to the challenge by its nonce. The seller sends it and
     /// pays the gas.
     Authorization,
+    /// OKX's form of the same: one EIP-3009 authorization for each leg of the payment, under the
+    /// word `transaction`. Nothing binds them to the challenge; each of their nonces is used once.
+    /// It has no word of its own in `credentialTypes`: a challenge that says `feePayer` invites it.
+    #[serde(skip)]
+    Transfers,
     /// A Permit2 signature with the challenge as witness. The seller sends it and pays the gas.
     /// The only type that can split a payment.
     Permit2,
@@ -45,6 +50,7 @@ impl CredentialType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorization => "authorization",
+            Self::Transfers => "transaction",
             Self::Permit2 => "permit2",
             #[cfg(feature = "onchain")]
             Self::Transaction => "transaction",

@@ -32,7 +32,7 @@ mod transfer_hash;
 pub use backend::ChargeBackend;
 pub use challenge_hash::ChallengeHash;
 pub use charge::Charge;
-pub use checked::{CheckedCharge, Proof};
+pub use checked::{CheckedCharge, Proof, SignedTransfer};
 pub use credential_type::CredentialType;
 pub use due::Due;
 #[cfg(feature = "onchain")]

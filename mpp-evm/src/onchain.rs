@@ -54,10 +54,10 @@ impl OnchainCharge {
 
     /// Whether the chain can't take the signature any more, whatever is still on its way.
     fn is_over(&self, charge: &CheckedCharge) -> bool {
-        let expiry = match charge.proof() {
-            Proof::Authorization { authorization, .. } => authorization.valid_before,
-            Proof::Permit2 { permit, .. } => permit.deadline,
-            Proof::Transaction { .. } | Proof::Hash { .. } => return false,
+        let expiry = match (charge.proof().sole_authorization(), charge.proof()) {
+            (Some((authorization, _)), _) => authorization.valid_before,
+            (_, Proof::Permit2 { permit, .. }) => permit.deadline,
+            _ => return false,
         };
         let expiry = Timestamp::from_seconds(u64::try_from(expiry).unwrap_or(u64::MAX));
         self.clock.now() > expiry.plus(CHAIN_BEHIND)
@@ -88,37 +88,30 @@ impl OnchainCharge {
     /// Whether the nonce of a signature is used up on chain, whoever has used it.
     async fn is_used(&self, charge: &CheckedCharge) -> Result<bool, CallFault> {
         let due = charge.due();
+        if let Some((Authorization { from, nonce, .. }, _)) = charge.proof().sole_authorization() {
+            let token = due.token.address;
+            return self.settler.authorization_used(token, *from, *nonce).await;
+        }
         match charge.proof() {
-            Proof::Authorization {
-                authorization: Authorization { from, nonce, .. },
-                ..
-            } => {
-                self.settler
-                    .authorization_used(due.token.address, *from, *nonce)
-                    .await
-            }
             Proof::Permit2 { permit, .. } => {
                 self.settler
                     .permit_used(due.permit2, charge.payer(), permit.nonce)
                     .await
             }
-            Proof::Transaction { .. } | Proof::Hash { .. } => Ok(false),
+            _ => Ok(false),
         }
     }
 
     /// Sends what a signature allows.
     async fn send(&self, charge: &CheckedCharge) -> Result<Mined, SendFault> {
         let due = charge.due();
+        if let Some((authorization, signature)) = charge.proof().sole_authorization() {
+            let (settler, token) = (&self.settler, due.token.address);
+            return settler
+                .transfer_with_authorization(token, authorization, signature)
+                .await;
+        }
         match charge.proof() {
-            Proof::Authorization {
-                authorization,
-                signature,
-            } => {
-                let token = due.token.address;
-                self.settler
-                    .transfer_with_authorization(token, authorization, signature)
-                    .await
-            }
             Proof::Permit2 {
                 permit,
                 spelling,
@@ -139,21 +132,21 @@ impl OnchainCharge {
             }
             Proof::Transaction { raw, .. } => self.settler.broadcast_raw(raw).await,
             Proof::Hash { hash, .. } => Err(SendFault::Unknown { hash: *hash }),
+            Proof::Authorization { .. } | Proof::Transfers(_) => {
+                Err(SendFault::NotSent(ChainFault::Several))
+            }
         }
     }
 
     async fn simulate(&self, charge: &CheckedCharge) -> Result<(), CallFault> {
         let due = charge.due();
+        if let Some((authorization, signature)) = charge.proof().sole_authorization() {
+            let (settler, token) = (&self.settler, due.token.address);
+            return settler
+                .simulate_transfer_with_authorization(token, authorization, signature)
+                .await;
+        }
         match charge.proof() {
-            Proof::Authorization {
-                authorization,
-                signature,
-            } => {
-                let (settler, token) = (&self.settler, due.token.address);
-                settler
-                    .simulate_transfer_with_authorization(token, authorization, signature)
-                    .await
-            }
             Proof::Permit2 {
                 permit,
                 spelling,
@@ -172,7 +165,7 @@ impl OnchainCharge {
                     .simulate_permit_witness_transfer(due.permit2, &permit)
                     .await
             }
-            Proof::Transaction { .. } | Proof::Hash { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -241,8 +234,10 @@ impl OnchainCharge {
 }
 
 impl ChargeBackend for OnchainCharge {
-    fn takes(&self, chain_id: u64, _: CredentialType) -> bool {
-        chain_id == self.settler.chain_id()
+    fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool {
+        // Several authorizations are several transactions: some could go through and others not.
+        let whole = kind != CredentialType::Transfers || legs == 1;
+        chain_id == self.settler.chain_id() && whole
     }
 
     fn sender(&self) -> Option<Address> {
@@ -265,7 +260,7 @@ impl ChargeBackend for OnchainCharge {
                     Err(fault) => Err(Fault::unavailable("chain_unavailable", fault).into()),
                 }
             }
-            Proof::Authorization { .. } | Proof::Permit2 { .. } => {
+            _ => {
                 self.has_balance(charge).await?;
                 self.simulate(charge).await.map_err(|fault| match fault {
                     CallFault::Reverted(_) => would_fail().into(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use mpp_core::{ChallengeUse, MPP, MethodPayment, Presented, Settled, refuse};
+use mpp_core::{ChallengeUse, EchoedChallenge, MPP, MethodPayment, Presented, Settled, refuse};
 use payment_core::{
     Account, BoxFuture, Denied, Fault, Paid, Purpose, Refusal, ReplayKey, Soon, Timestamp,
 };
@@ -14,9 +14,10 @@ pub(crate) struct ChargePayment<B, C> {
     due: Arc<Due>,
     backend: Arc<B>,
     candidate: C,
-    key: [ReplayKey; 1],
+    keys: Vec<ReplayKey>,
     now: Timestamp,
     margin_seconds: u64,
+    challenge: Arc<EchoedChallenge<'static>>,
     checked: Option<CheckedCharge>,
     payer: Option<Account>,
     transaction: Option<B256>,
@@ -29,7 +30,7 @@ impl<B: ChargeBackend, C: Candidate> ChargePayment<B, C> {
         candidate: C,
         presented: &Presented<'_>,
     ) -> Self {
-        let key = [candidate.key(&due)];
+        let keys = candidate.keys(&due);
         let Presented {
             now,
             margin_seconds,
@@ -40,9 +41,10 @@ impl<B: ChargeBackend, C: Candidate> ChargePayment<B, C> {
             due,
             backend,
             candidate,
-            key,
+            keys,
             now,
             margin_seconds,
+            challenge: Arc::new(presented.challenge.protected()),
             checked,
             payer,
             transaction,
@@ -67,7 +69,7 @@ impl<B: ChargeBackend, C: Candidate> ChargePayment<B, C> {
 
 impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
     fn keys(&self) -> &[ReplayKey] {
-        &self.key
+        &self.keys
     }
 
     fn challenge_use(&self) -> ChallengeUse {
@@ -93,7 +95,12 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
     fn check(&mut self) -> Result<(), Refusal> {
         let (payer, proof) = self.candidate.prove(&self.due)?;
         self.payer = Some(payer.into());
-        self.checked = Some(CheckedCharge::new(Arc::clone(&self.due), payer, proof));
+        self.checked = Some(CheckedCharge::new(
+            Arc::clone(&self.due),
+            payer,
+            proof,
+            Arc::clone(&self.challenge),
+        ));
         Ok(())
     }
 

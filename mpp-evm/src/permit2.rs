@@ -34,8 +34,8 @@ impl BoundPermit {
         legs_are_due(payload, due)?;
         if !ChallengeHash::names(
             payload.witness.challenge_hash,
-            presented.id,
-            presented.realm,
+            &presented.challenge.id,
+            &presented.challenge.realm,
         ) {
             return Err(Mismatch::Challenge);
         }
@@ -103,13 +103,13 @@ fn legs_are_due(payload: &SignedPermit<'_>, due: &Due) -> Result<(), Mismatch> {
 }
 
 impl Candidate for BoundPermit {
-    fn key(&self, due: &Due) -> ReplayKey {
-        replay_key(
+    fn keys(&self, due: &Due) -> Vec<ReplayKey> {
+        vec![replay_key(
             due.token.chain_id,
             due.permit2,
             self.owner,
             self.permit.nonce,
-        )
+        )]
     }
 
     fn keep_until(&self) -> Timestamp {

@@ -131,8 +131,8 @@ fn signature_of(transaction: &Signed<TxEip1559>) -> Option<EvmSignature> {
 }
 
 impl Candidate for BoundTransaction {
-    fn key(&self, due: &Due) -> ReplayKey {
-        transaction_key(due.token.chain_id, self.hash)
+    fn keys(&self, due: &Due) -> Vec<ReplayKey> {
+        vec![transaction_key(due.token.chain_id, self.hash)]
     }
 
     fn keep_until(&self) -> Timestamp {

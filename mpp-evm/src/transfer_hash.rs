@@ -33,8 +33,8 @@ impl BoundHash {
 }
 
 impl Candidate for BoundHash {
-    fn key(&self, due: &Due) -> ReplayKey {
-        transaction_key(due.token.chain_id, self.hash)
+    fn keys(&self, due: &Due) -> Vec<ReplayKey> {
+        vec![transaction_key(due.token.chain_id, self.hash)]
     }
 
     fn keep_until(&self) -> Timestamp {

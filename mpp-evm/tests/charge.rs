@@ -158,7 +158,7 @@ fn hashes_need_a_bound_on_the_time_to_pay() {
 struct Narrow;
 
 impl ChargeBackend for Narrow {
-    fn takes(&self, chain_id: u64, kind: CredentialType) -> bool {
+    fn takes(&self, chain_id: u64, kind: CredentialType, _: usize) -> bool {
         chain_id == 8453 && kind != CredentialType::Hash
     }
     fn sender(&self) -> Option<Address> {

@@ -162,8 +162,7 @@ fn the_recorded_exchange_is_taken() {
     let now = Timestamp::from_seconds(EXPIRES - 2);
     let mut payment = terms
         .bind(Presented {
-            id: &credential.challenge.id,
-            realm: &credential.challenge.realm,
+            challenge: &credential.challenge,
             issued: Timestamp::from_seconds(ISSUED),
             expires: challenge.expires_at().unwrap(),
             source: credential.source.as_deref(),

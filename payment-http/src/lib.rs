@@ -69,6 +69,25 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Reads the base URL of a service: private ([`is_private`]), without user, query and fragment.
+///
+/// # Errors
+///
+/// What is wrong with it, in words that repeat nothing of it.
+pub fn base_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    if !is_private(&url) {
+        return Err("must be https, or http to this machine");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("secrets belong in headers, not in the URL");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must have no query and no fragment");
+    }
+    Ok(url)
+}
+
 /// Reads a body of at most `limit` bytes; `None` when there is more.
 ///
 /// # Errors

@@ -36,7 +36,12 @@ pub struct Accepted<'a> {
 /// Members of `extra` by which a buyer would choose how we settle.
 const OURS_TO_SAY: [&str; 2] = ["paymentFlow", "assetTransferMethod"];
 
-impl Accepted<'_> {
+impl<'a> Accepted<'a> {
+    /// What stands under `extra`.
+    pub(crate) const fn extra(&self) -> Option<&'a RawValue> {
+        self.extra
+    }
+
     /// Whether this is an echo of that offer: every core member equal by value, and everything
     /// in the offer's `extra` there. Other members are not looked at and go nowhere.
     ///

@@ -37,6 +37,16 @@ pub enum SettleAnswer {
         /// What moved, where the facilitator says.
         amount: Option<Units>,
     },
+    /// The facilitator has taken the payment for a batch, and owes it. Only what settles in
+    /// batches ([`Settlement::Batch`](crate::Settlement)) is settled by this.
+    Deferred {
+        /// Where.
+        network: Network,
+        /// Who paid, where the facilitator says.
+        payer: Option<Account>,
+        /// What will move, where the facilitator says.
+        amount: Option<Units>,
+    },
     /// Nothing has moved and nothing will.
     Refused {
         /// Why, in the facilitator's code.
@@ -96,6 +106,8 @@ impl VerifyAnswer {
 impl SettleAnswer {
     /// Reads the answer of `/settle`, whatever its status.
     ///
+    /// A success that has a `status` other than `success` is under way.
+    ///
     /// A "no" counts as one only when it can't be a settlement under way: not without a reason,
     /// not with a server error, not with a transaction beside it (unless that is said to have
     /// failed), and not for reasons that an earlier attempt of the same payment would explain.
@@ -132,6 +144,10 @@ impl SettleAnswer {
         body: &Map<String, Value>,
         transaction: Option<&str>,
     ) -> Result<Self, FacilitatorFault> {
+        if !matches!(optional_text(body, "status")?, None | Some("" | "success")) {
+            let transaction = transaction.map(Into::into);
+            return Ok(Self::Pending { transaction });
+        }
         let network = optional_text(body, "network")?.and_then(network);
         let amount = match optional_text(body, "amount")? {
             Some("") | None => None,
@@ -154,18 +170,25 @@ impl SettleAnswer {
     ///
     /// RULES.md, T111.
     pub(crate) fn contradicts(&self, request: &PaymentRequest) -> Option<&'static str> {
-        let Self::Settled {
-            transaction,
-            network,
-            payer,
-            amount,
-        } = self
-        else {
-            return None;
+        let (network, payer, amount) = match self {
+            Self::Settled { transaction, .. }
+                if transaction.is_empty() || transaction.len() > MAX_TRANSACTION =>
+            {
+                return Some("not a transaction");
+            }
+            Self::Settled {
+                network,
+                payer,
+                amount,
+                ..
+            }
+            | Self::Deferred {
+                network,
+                payer,
+                amount,
+            } => (network, payer, amount),
+            _ => return None,
         };
-        if transaction.is_empty() || transaction.len() > MAX_TRANSACTION {
-            return Some("not a transaction");
-        }
         if network != request.offer().network() {
             return Some("settled on another network");
         }

@@ -6,7 +6,6 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use payment_core::ConfigError;
 use reqwest::{Client, Method, RequestBuilder};
-use url::Url;
 
 use crate::wire::SupportedResponse;
 use crate::{Facilitator, FacilitatorFault, PaymentRequest, SettleAnswer, VerifyAnswer};
@@ -15,7 +14,7 @@ mod options;
 mod supported;
 
 pub use options::{Call, CallKind, HttpOptions};
-use supported::Supported;
+pub use supported::SupportedCache;
 
 /// A facilitator behind HTTPS. Cheap to clone; clones share connections and what is known of
 /// `/supported`.
@@ -30,7 +29,7 @@ struct Inner {
     client: Client,
     base: String,
     options: HttpOptions,
-    supported: Supported,
+    supported: SupportedCache,
 }
 
 impl HttpFacilitator {
@@ -41,7 +40,8 @@ impl HttpFacilitator {
     /// `ConfigError` unless the URL is `https` (or `http` to this machine) without user, query
     /// and fragment, and TLS can be set up.
     pub fn new(url: &str, options: HttpOptions) -> Result<Self, ConfigError> {
-        let base = base_url(url)?;
+        let base = payment_http::base_url(url);
+        let base = base.map_err(|reason| ConfigError::setting("facilitator", reason))?;
         let no_tls = || ConfigError::setting("facilitator", "TLS can't be set up");
         let mut client = payment_http::client()
             .map_err(|_| no_tls())?
@@ -55,7 +55,7 @@ impl HttpFacilitator {
             client,
             base: base.as_str().trim_end_matches('/').to_owned(),
             options,
-            supported: Supported::default(),
+            supported: SupportedCache::default(),
         })))
     }
 
@@ -236,21 +236,6 @@ fn has_failed(body: &[u8], transaction: Option<&str>) -> bool {
 fn json_headers() -> HeaderMap {
     let json = HeaderValue::from_static("application/json");
     HeaderMap::from_iter([(ACCEPT, json.clone()), (CONTENT_TYPE, json)])
-}
-
-fn base_url(text: &str) -> Result<Url, ConfigError> {
-    let wrong = |reason: &str| ConfigError::setting("facilitator", reason);
-    let url = Url::parse(text).map_err(|_| wrong("not a URL"))?;
-    if !payment_http::is_private(&url) {
-        return Err(wrong("must be https, or http to this machine"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("secrets belong in headers, not in the URL"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("must have no query and no fragment"));
-    }
-    Ok(url)
 }
 
 #[cfg(test)]

@@ -37,14 +37,14 @@ mod client;
 pub use accepted::Accepted;
 pub use answer::{SettleAnswer, VerifyAnswer};
 #[cfg(feature = "client")]
-pub use client::{Call, CallKind, HttpFacilitator, HttpOptions};
+pub use client::{Call, CallKind, HttpFacilitator, HttpOptions, SupportedCache};
 pub use code::{Code, refuse};
 pub use facilitator::{Facilitator, FacilitatorFault};
 pub use names::{v1_name, v1_network};
 pub use offer::Offer;
 pub use protocol::{Unsupported, X402};
 pub use request::PaymentRequest;
-pub use scheme::{Presented, Scheme, SchemePayment, Window};
+pub use scheme::{Presented, Scheme, SchemePayment, Settlement, Window};
 pub use version::Version;
 
 /// The name of this protocol at the gate.

@@ -5,7 +5,6 @@ use payment_core::{
     Ask, Challenge, Claim, ConfigError, Denied, Fault, Offering, Payment, Refusal, RequestHead,
     Route, Soon,
 };
-use serde_json::value::RawValue;
 
 use crate::payment::BoundPayment;
 use crate::protocol::Versions;
@@ -90,15 +89,15 @@ impl<F: Facilitator> RouteOffers<F> {
             .any(|choice| choice.v1_network.is_some())
     }
 
-    /// The offer that the payment is for, and its payload.
+    /// The offer that the payment is for, and what was presented for it.
     fn choose<'a>(
         &'a self,
         ask: &Ask,
         version: Version,
         envelope: &Envelope<'a>,
-    ) -> Result<(&'a Choice, &'a RawValue), Refusal> {
+    ) -> Result<(&'a Choice, Presented<'a>), Refusal> {
         let payload = envelope.payload()?;
-        let choice = match version {
+        let (choice, extra) = match version {
             Version::V2 => {
                 let accepted = envelope.accepted()?;
                 let choice = self
@@ -108,18 +107,19 @@ impl<F: Facilitator> RouteOffers<F> {
                 if !envelope.is_for(ask)? {
                     return Err(refuse(Code::Resource));
                 }
-                choice
+                (choice, accepted.extra())
             }
             Version::V1 => {
                 let (scheme, network) = envelope.v1_choice()?;
-                self.choices.iter().find(|choice| {
+                let choice = self.choices.iter().find(|choice| {
                     choice.v1_network == Some(network) && choice.offer.scheme() == scheme
-                })
+                });
+                (choice, None)
             }
         };
-        choice
-            .map(|choice| (choice, payload))
-            .ok_or_else(|| refuse(Code::NoMatch))
+        let choice = choice.ok_or_else(|| refuse(Code::NoMatch))?;
+        let presented = Presented::new(&choice.offer, version, payload, ask.now);
+        Ok((choice, presented.echoing(extra)))
     }
 }
 
@@ -156,8 +156,7 @@ impl<F: Facilitator> Offering for RouteOffers<F> {
         let version = Version::from_number(claim.kind.into()).ok_or_else(malformed)?;
         let json = decode_base64(&claim.credential).map_err(|_| malformed())?;
         let envelope = Envelope::read(&json, version)?;
-        let (choice, payload) = self.choose(ask, version, &envelope)?;
-        let presented = Presented::new(&choice.offer, version, payload);
+        let (choice, presented) = self.choose(ask, version, &envelope)?;
         let bound = choice.scheme.bind(presented)?;
         Ok(Box::new(BoundPayment::new(
             Arc::clone(&self.facilitator),

@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 use crate::wire::{self, SettleResponse};
 use crate::{
     Facilitator, FacilitatorFault, NAME, Offer, PaymentRequest, SchemePayment, SettleAnswer,
-    VerifyAnswer, Version, Window, refuse,
+    Settlement, VerifyAnswer, Version, Window, refuse,
 };
 
 /// A payment bound to one of our offers, with the facilitator that settles it.
@@ -23,6 +23,8 @@ pub(crate) struct BoundPayment<F> {
     offer: Offer,
     resource: Box<str>,
     window: Window,
+    /// Whether the facilitator has verified this very payload.
+    verified: bool,
     /// Made when the facilitator is first asked, after the payer is proven.
     request: OnceLock<PaymentRequest>,
 }
@@ -46,6 +48,7 @@ impl<F: Facilitator> BoundPayment<F> {
             offer,
             resource: ask.resource.clone(),
             window,
+            verified: false,
             request: OnceLock::new(),
         }
     }
@@ -61,7 +64,7 @@ impl<F: Facilitator> BoundPayment<F> {
         let request = self.request();
         match self.facilitator.verify(request).await {
             Ok(VerifyAnswer::Valid { payer }) => {
-                if payer.is_some() && payer.as_ref() != self.bound.payer() {
+                if payer.is_some() && payer.as_ref() != self.bound.claimed_payer() {
                     let cause = FacilitatorFault::Garbage("verified another payer");
                     return Err(Fault::upstream("facilitator_answer", cause).into());
                 }
@@ -104,7 +107,14 @@ impl<F: Facilitator> BoundPayment<F> {
             return Err(self.pending(&earlier, FacilitatorFault::Garbage(why)));
         }
         match answer {
-            SettleAnswer::Settled { transaction, .. } => self.receipt(&transaction),
+            SettleAnswer::Settled { transaction, .. } => self.receipt(&transaction, None),
+            SettleAnswer::Deferred { .. } if self.bound.settlement() == Settlement::Batch => {
+                self.receipt("", Some("success"))
+            }
+            SettleAnswer::Deferred { .. } => {
+                let cause = FacilitatorFault::Garbage("deferred what settles at once");
+                Err(self.pending(&earlier, cause))
+            }
             SettleAnswer::Refused { code } => Err(self.refused(&code).into()),
             SettleAnswer::Pending { transaction } => {
                 let evidence = Evidence::new(transaction).or(earlier);
@@ -114,9 +124,10 @@ impl<F: Facilitator> BoundPayment<F> {
     }
 
     /// The receipt. The payer and the network are the ones we know, not the ones we were told.
-    fn receipt(&self, transaction: &str) -> Result<Receipt, Denied> {
+    fn receipt(&self, transaction: &str, status: Option<&str>) -> Result<Receipt, Denied> {
         let network = self.offer.network_in(self.version);
         let mut response = SettleResponse::success(transaction, network, self.payer_text());
+        response.status = status.map(str::to_owned);
         if self.version == Version::V2 {
             response.amount = Some(self.bound.amount().to_string());
         }
@@ -162,7 +173,13 @@ impl<F: Facilitator> BoundPayment<F> {
     }
 
     fn payer_text(&self) -> Option<String> {
-        self.bound.payer().map(ToString::to_string)
+        self.proven_payer().map(ToString::to_string)
+    }
+
+    /// Who pays, by a signature that was checked here or by the facilitator.
+    fn proven_payer(&self) -> Option<&Account> {
+        let verified = || self.bound.claimed_payer().filter(|_| self.verified);
+        self.bound.payer().or_else(verified)
     }
 }
 
@@ -201,22 +218,28 @@ impl<F: Facilitator> Payment for BoundPayment<F> {
     }
 
     fn payer(&self) -> Option<&Account> {
-        self.bound.payer()
+        self.proven_payer()
     }
 
     fn verify<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
-        Soon::later(self.ask_verify())
+        Soon::later(async move {
+            self.ask_verify().await?;
+            self.verified = true;
+            Ok(())
+        })
     }
 
     fn resume<'a>(&'a mut self) -> Soon<'a, Result<(), Denied>> {
-        // `check` has recovered whose payment it is.
+        // `check` has recovered whose payment it is; or its keys name the very payload that the
+        // facilitator has verified before.
+        self.verified = true;
         Soon::now(Ok(()))
     }
 
     fn paid(&self) -> Paid {
         let paid = Paid::new(NAME, self.bound.amount())
             .with(self.offer.network().clone(), self.offer.asset().clone());
-        match self.bound.payer() {
+        match self.proven_payer() {
             Some(payer) => paid.by(payer.clone()),
             None => paid,
         }
@@ -228,6 +251,8 @@ impl<F: Facilitator> Payment for BoundPayment<F> {
 
     fn reconcile<'a>(&'a mut self, evidence: &'a [u8]) -> Soon<'a, Result<Receipt, Denied>> {
         let earlier = Evidence::read(evidence);
+        // As `resume`.
+        self.verified = true;
         Soon::later(self.ask_again(earlier))
     }
 

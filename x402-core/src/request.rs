@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use payment_core::{Account, Timestamp, Units};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::wire::v2::ResourceInfo;
 use crate::{Offer, SchemePayment, Version};
@@ -14,6 +16,7 @@ pub struct PaymentRequest {
     offer: Offer,
     resource: Box<str>,
     payload: Box<RawValue>,
+    echoed_extra: Option<Map<String, Value>>,
     payer: Option<Account>,
     amount: Units,
     expires: Timestamp,
@@ -33,7 +36,8 @@ impl PaymentRequest {
             offer,
             resource: resource.into(),
             payload: payment.payload().to_owned(),
-            payer: payment.payer().cloned(),
+            echoed_extra: payment.echoed_extra().cloned(),
+            payer: payment.claimed_payer().cloned(),
             amount: payment.amount(),
             expires: payment.keep_until(),
         }
@@ -57,7 +61,7 @@ impl PaymentRequest {
         &self.payload
     }
 
-    /// Who pays, where a signature has proven it.
+    /// Who pays: by a signature that was checked, or else by the payload's word.
     #[must_use]
     pub const fn payer(&self) -> Option<&Account> {
         self.payer.as_ref()
@@ -85,16 +89,22 @@ impl PaymentRequest {
     /// in the version of the envelope.
     #[must_use]
     pub fn body(&self) -> String {
+        self.body_with(&Map::new())
+    }
+
+    /// The same with more members beside those three, as some facilitators take them.
+    #[must_use]
+    pub fn body_with(&self, more: &Map<String, Value>) -> String {
         match self.version {
-            Version::V2 => self.v2_body(),
-            Version::V1 => self.v1_body(),
+            Version::V2 => self.v2_body(more),
+            Version::V1 => self.v1_body(more),
         }
         // Structs of texts, numbers and raw JSON always serialize; an empty body is refused by
         // any facilitator before it does anything.
         .unwrap_or_default()
     }
 
-    fn v2_body(&self) -> serde_json::Result<String> {
+    fn v2_body(&self, more: &Map<String, Value>) -> serde_json::Result<String> {
         let resource = ResourceInfo {
             description: self.offer.description().map(str::to_owned),
             mime_type: self.offer.mime_type().map(str::to_owned),
@@ -105,14 +115,30 @@ impl PaymentRequest {
             payment_payload: PayloadV2 {
                 version: 2,
                 resource,
-                accepted: &self.offer,
+                accepted: self.echo()?,
                 payload: &self.payload,
             },
             payment_requirements: &self.offer,
+            more,
         })
     }
 
-    fn v1_body(&self) -> serde_json::Result<String> {
+    /// Our offer, with what the buyer has added to its echo and the scheme has let through.
+    fn echo(&self) -> serde_json::Result<Cow<'_, RawValue>> {
+        let Some(added) = &self.echoed_extra else {
+            return Ok(Cow::Borrowed(self.offer.json()));
+        };
+        let mut extra = self.offer.extra().clone();
+        for (name, value) in added {
+            // Ours is ours to say.
+            extra.entry(name).or_insert_with(|| value.clone());
+        }
+        let mut echo: Map<String, Value> = serde_json::from_str(self.offer.json().get())?;
+        echo.insert("extra".into(), extra.into());
+        serde_json::value::to_raw_value(&echo).map(Cow::Owned)
+    }
+
+    fn v1_body(&self, more: &Map<String, Value>) -> serde_json::Result<String> {
         serde_json::to_string(&Body {
             version: 1,
             payment_payload: PayloadV1 {
@@ -122,6 +148,7 @@ impl PaymentRequest {
                 payload: &self.payload,
             },
             payment_requirements: self.offer.v1(&self.resource),
+            more,
         })
     }
 }
@@ -138,11 +165,13 @@ impl fmt::Debug for PaymentRequest {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<P, R> {
+struct Body<'a, P, R> {
     #[serde(rename = "x402Version")]
     version: u8,
     payment_payload: P,
     payment_requirements: R,
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +179,7 @@ struct PayloadV2<'a> {
     #[serde(rename = "x402Version")]
     version: u8,
     resource: ResourceInfo,
-    accepted: &'a Offer,
+    accepted: Cow<'a, RawValue>,
     payload: &'a RawValue,
 }
 

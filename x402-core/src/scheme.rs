@@ -1,5 +1,6 @@
 use payment_core::{Account, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::{Code, Offer, Version};
 
@@ -37,17 +38,36 @@ pub struct Presented<'a> {
     pub version: Version,
     /// The `payload` member: an object, nothing else known of it.
     pub payload: &'a RawValue,
+    /// The `extra` of the buyer's echo, of version 2. What our offer has there is in it; the rest
+    /// is the buyer's word.
+    pub extra: Option<&'a RawValue>,
+    /// When the request came in.
+    pub now: Timestamp,
 }
 
 impl<'a> Presented<'a> {
     /// A payload presented for this offer.
     #[must_use]
-    pub const fn new(offer: &'a Offer, version: Version, payload: &'a RawValue) -> Self {
+    pub const fn new(
+        offer: &'a Offer,
+        version: Version,
+        payload: &'a RawValue,
+        now: Timestamp,
+    ) -> Self {
         Self {
             offer,
             version,
             payload,
+            extra: None,
+            now,
         }
+    }
+
+    /// With the `extra` of the buyer's echo.
+    #[must_use]
+    pub const fn echoing(mut self, extra: Option<&'a RawValue>) -> Self {
+        self.extra = extra;
+        self
     }
 }
 
@@ -110,9 +130,31 @@ pub trait SchemePayment: Send + Sync {
     /// Who pays, proven by `check`.
     fn payer(&self) -> Option<&Account>;
 
+    /// Who pays, by the payload's word: what a facilitator says of the payer is compared with it.
+    /// Where `check` can't prove it, it counts once the facilitator has verified the payment, and
+    /// `keys` name the payload to the last byte.
+    fn claimed_payer(&self) -> Option<&Account>;
+
     /// What moves when it is settled.
     fn amount(&self) -> Units;
 
     /// What a facilitator gets to see: exactly what was checked, nothing that was not.
     fn payload(&self) -> &RawValue;
+
+    /// Members of the echo's `extra` that the facilitator needs to verify the payload. They stand
+    /// in what it gets as the echo, never in our requirements.
+    fn echoed_extra(&self) -> Option<&Map<String, Value>>;
+
+    /// How it is settled.
+    fn settlement(&self) -> Settlement;
+}
+
+/// How the payments of a scheme are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Settlement {
+    /// Each by a transaction of its own: nothing is settled without one.
+    Transaction,
+    /// Many by one transaction, later: a facilitator that accepts a payment owes it.
+    Batch,
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::{SupportedResponse, decode, encode};
 use crate::{
     Code, Facilitator, FacilitatorFault, Offer, PaymentRequest, Presented, Scheme, SchemePayment,
-    SettleAnswer, VerifyAnswer, Window, X402,
+    SettleAnswer, Settlement, VerifyAnswer, Window, X402,
 };
 
 pub(crate) const NOW: u64 = 1_740_672_100;
@@ -117,12 +117,24 @@ impl SchemePayment for AnyPayment {
         Some(&self.payer)
     }
 
+    fn claimed_payer(&self) -> Option<&Account> {
+        Some(&self.payer)
+    }
+
     fn amount(&self) -> Units {
         self.amount
     }
 
     fn payload(&self) -> &RawValue {
         &self.payload
+    }
+
+    fn echoed_extra(&self) -> Option<&Map<String, Value>> {
+        None
+    }
+
+    fn settlement(&self) -> Settlement {
+        Settlement::Transaction
     }
 }
 

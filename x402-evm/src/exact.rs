@@ -7,7 +7,9 @@ use payment_core::{
 use payment_evm::{Authorization, Domain, EvmSignature, Token, TransferMethod};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use x402_core::{Code, Offer, Presented, Scheme, SchemePayment, Version, Window, refuse};
+use x402_core::{
+    Code, Offer, Presented, Scheme, SchemePayment, Settlement, Version, Window, refuse,
+};
 
 use crate::payload::{self, ExactPayload};
 
@@ -106,7 +108,8 @@ impl Scheme for ExactEvm {
             authorization,
             signature,
             payload,
-            payer: None,
+            payer: Account::from(authorization.from),
+            proven: false,
         }))
     }
 }
@@ -118,7 +121,8 @@ struct ExactPayment {
     authorization: Authorization,
     signature: EvmSignature,
     payload: Box<RawValue>,
-    payer: Option<Account>,
+    payer: Account,
+    proven: bool,
 }
 
 impl SchemePayment for ExactPayment {
@@ -156,12 +160,16 @@ impl SchemePayment for ExactPayment {
         self.authorization
             .check_signature(&self.domain, &self.signature)
             .map_err(|_| refuse(Code::Signature))?;
-        self.payer = Some(Account::from(self.authorization.from));
+        self.proven = true;
         Ok(())
     }
 
     fn payer(&self) -> Option<&Account> {
-        self.payer.as_ref()
+        self.claimed_payer().filter(|_| self.proven)
+    }
+
+    fn claimed_payer(&self) -> Option<&Account> {
+        Some(&self.payer)
     }
 
     fn amount(&self) -> Units {
@@ -170,6 +178,14 @@ impl SchemePayment for ExactPayment {
 
     fn payload(&self) -> &RawValue {
         &self.payload
+    }
+
+    fn echoed_extra(&self) -> Option<&Map<String, Value>> {
+        None
+    }
+
+    fn settlement(&self) -> Settlement {
+        Settlement::Transaction
     }
 }
 

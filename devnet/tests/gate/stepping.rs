@@ -96,7 +96,7 @@ impl Facilitator for Stepping {
 }
 
 impl ChargeBackend for Stepping {
-    fn takes(&self, _: u64, kind: CredentialType) -> bool {
+    fn takes(&self, _: u64, kind: CredentialType, _: usize) -> bool {
         kind == CredentialType::Authorization
     }
 

@@ -22,7 +22,7 @@ impl<F: Facilitator> FacilitatorCharge<F> {
 }
 
 impl<F: Facilitator> ChargeBackend for FacilitatorCharge<F> {
-    fn takes(&self, _: u64, kind: CredentialType) -> bool {
+    fn takes(&self, _: u64, kind: CredentialType, _: usize) -> bool {
         kind == CredentialType::Authorization
     }
 
@@ -77,7 +77,12 @@ fn request(charge: &CheckedCharge) -> Result<PaymentRequest, Denied> {
         "authorization": authorization,
     });
     let payload = RawValue::from_string(payload.to_string()).map_err(|_| broken("no payload"))?;
-    let mut payment = exact.bind(Presented::new(&offer, Version::V2, &payload))?;
+    let mut payment = exact.bind(Presented::new(
+        &offer,
+        Version::V2,
+        &payload,
+        payment_core::Timestamp::default(),
+    ))?;
     payment.check()?;
     Ok(PaymentRequest::new(
         Version::V2,

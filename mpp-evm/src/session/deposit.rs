@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use alloy_primitives::{Address, B256, U256};
-use mpp_core::Presented;
+use mpp_core::{EchoedChallenge, Presented};
 use payment_evm::Untimely;
 
 use super::due::SessionDue;
@@ -43,6 +45,7 @@ pub(crate) struct BoundDeposit {
     channel: ChannelId,
     payer: Address,
     amount: u128,
+    challenge: Arc<EchoedChallenge<'static>>,
 }
 
 impl BoundDeposit {
@@ -53,6 +56,7 @@ impl BoundDeposit {
         opening: Opening,
         channel: ChannelId,
         due: &SessionDue,
+        challenge: &EchoedChallenge<'_>,
     ) -> Result<Self, Objection> {
         if opening.id() != channel {
             return Err(Objection::ChannelId);
@@ -85,6 +89,7 @@ impl BoundDeposit {
             channel,
             payer: opening.payer,
             amount,
+            challenge: Arc::new(challenge.protected()),
         })
     }
 
@@ -96,6 +101,7 @@ impl BoundDeposit {
         additional: Option<u128>,
         salt: Option<B256>,
         due: &SessionDue,
+        challenge: &EchoedChallenge<'_>,
     ) -> Result<Self, Objection> {
         let amount = match &deposit {
             Deposit::Hash(_) => additional.ok_or(Objection::Shape)?,
@@ -138,6 +144,7 @@ impl BoundDeposit {
             channel,
             payer,
             amount,
+            challenge: Arc::new(challenge.protected()),
         })
     }
 
@@ -173,6 +180,7 @@ impl BoundDeposit {
             channel,
             payer,
             amount,
+            challenge,
         } = self;
         let proof = match deposit {
             Deposit::Hash(hash) => DepositProof::Hash(hash),
@@ -214,6 +222,7 @@ impl BoundDeposit {
             payer,
             amount,
             proof,
+            challenge,
         })
     }
 }

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
+use mpp_core::EchoedChallenge;
 use payment_core::{Denied, Fault, Units};
 use payment_evm::{Authorization, EvmSignature};
 
@@ -82,6 +84,7 @@ pub struct CheckedDeposit {
     pub(crate) payer: Address,
     pub(crate) amount: u128,
     pub(crate) proof: DepositProof,
+    pub(crate) challenge: Arc<EchoedChallenge<'static>>,
 }
 
 /// What a deposit is for.
@@ -175,5 +178,11 @@ impl CheckedDeposit {
     #[must_use]
     pub const fn proof(&self) -> &DepositProof {
         &self.proof
+    }
+
+    /// The challenge that it came with: ours to the letter.
+    #[must_use]
+    pub fn challenge(&self) -> &EchoedChallenge<'static> {
+        &self.challenge
     }
 }

@@ -1,10 +1,11 @@
 //! A seller of sessions and the payloads of one buyer, as the vectors have them, for tests.
 
 use std::future::Future;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
 use alloy_primitives::{Address, B256, U256, address, b256};
-use mpp_core::{Asks, Method, MethodPayment, Presented, Terms};
+use mpp_core::{Asks, EchoedChallenge, Method, MethodPayment, Presented, Terms};
 use payment_core::{Clock, Denied, Fault, Route, Tariff, Timestamp, usd};
 use payment_evm::permit2::{self, PERMIT2};
 use payment_evm::{Authorization, LocalSigner, Token};
@@ -96,7 +97,7 @@ impl Escrow for NeverAsked {
 }
 
 impl ChargeBackend for NeverAsked {
-    fn takes(&self, _: u64, kind: CredentialType) -> bool {
+    fn takes(&self, _: u64, kind: CredentialType, _: usize) -> bool {
         self.takes.contains(&kind)
     }
 
@@ -426,10 +427,18 @@ pub(crate) fn bind_keyed(
     })?)
 }
 
+/// A challenge of the realm of these tests.
+pub(crate) fn challenge() -> &'static EchoedChallenge<'static> {
+    static CHALLENGE: LazyLock<EchoedChallenge<'static>> = LazyLock::new(|| {
+        let id = "3osvVPn_6P8C0m0RoadEihuCVijegxcMI-sWV_YUqYs";
+        EchoedChallenge::new(id, "api.example.com", "evm", "session", "e30")
+    });
+    &CHALLENGE
+}
+
 fn presented(payload: &RawValue, now: Timestamp) -> Presented<'_> {
     Presented {
-        id: "3osvVPn_6P8C0m0RoadEihuCVijegxcMI-sWV_YUqYs",
-        realm: "api.example.com",
+        challenge: challenge(),
         issued: now,
         expires: now.plus(std::time::Duration::from_secs(300)),
         source: None,

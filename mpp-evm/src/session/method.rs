@@ -379,7 +379,7 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
             escrow: venue.escrow,
             chain_id: venue.chain_id,
         };
-        let deposit = BoundDeposit::opening(deposit, opening, id, &self.due)?;
+        let deposit = BoundDeposit::opening(deposit, opening, id, &self.due, presented.challenge)?;
         Ok((opening, deposit))
     }
 
@@ -393,7 +393,15 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
         self.offered(deposit.kind())?;
         let payer = deposit::payer(&deposit, &self.due, presented)?;
         let additional = Some(additional);
-        let deposit = BoundDeposit::top_up(deposit, payer, channel, additional, salt, &self.due)?;
+        let deposit = BoundDeposit::top_up(
+            deposit,
+            payer,
+            channel,
+            additional,
+            salt,
+            &self.due,
+            presented.challenge,
+        )?;
         Ok(Action::TopUp(Box::new(deposit)))
     }
 
@@ -418,7 +426,13 @@ impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
                 self.offered(deposit.kind())?;
                 let payer = deposit::payer(&deposit, &self.due, presented)?;
                 Some(BoundDeposit::top_up(
-                    deposit, payer, id, None, salt, &self.due,
+                    deposit,
+                    payer,
+                    id,
+                    None,
+                    salt,
+                    &self.due,
+                    presented.challenge,
                 )?)
             }
         };

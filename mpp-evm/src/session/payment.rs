@@ -107,7 +107,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                     Arc::clone(&books),
                     Arc::clone(&due),
                     voucher.channel,
-                    presented.id,
+                    &presented.challenge.id,
                     Arc::clone(&stream),
                 )))
             }
@@ -116,7 +116,7 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
         Self {
             books,
             due,
-            challenge: presented.id.into(),
+            challenge: (&*presented.challenge.id).into(),
             now: presented.now,
             asks: presented.asks,
             keys,

@@ -13,6 +13,7 @@ use payment_core::{Clock, Denied, ManualClock, Timestamp};
 use payment_evm::permit2::domain as permit2_domain;
 use payment_evm::{Authorization, LocalSigner, Settler, SettlerOptions, Token};
 
+use super::fixture::challenge;
 use super::{
     Channel, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, DepositProof, Desk, Escrow,
     Hold, Ledger, LedgerError, MemoryChannelStore, OnchainEscrow, Opening, Purpose, SignedVoucher,
@@ -130,6 +131,7 @@ impl Scene {
             payer: opening.payer,
             amount,
             proof,
+            challenge: Arc::new(challenge().clone()),
         }
     }
 
@@ -170,6 +172,7 @@ impl Scene {
             payer: self.buyer().address,
             amount,
             proof,
+            challenge: Arc::new(challenge().clone()),
         }
     }
 

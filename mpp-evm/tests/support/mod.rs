@@ -41,7 +41,7 @@ pub struct Yes;
 pub const SETTLED_BY: B256 = B256::repeat_byte(0xab);
 
 impl ChargeBackend for Yes {
-    fn takes(&self, _: u64, _: CredentialType) -> bool {
+    fn takes(&self, _: u64, _: CredentialType, _: usize) -> bool {
         true
     }
     fn sender(&self) -> Option<Address> {
@@ -98,8 +98,7 @@ impl Case {
     pub fn judge(&self, terms: &dyn Terms) -> Result<Box<dyn MethodPayment>, Refusal> {
         let payload = RawValue::from_string(self.payload.to_string()).unwrap();
         let mut payment = terms.bind(Presented {
-            id: ID,
-            realm: REALM,
+            challenge: &mpp_core::EchoedChallenge::new(ID, REALM, "evm", "charge", "e30"),
             issued: Timestamp::from_seconds(ISSUED),
             expires: Timestamp::from_seconds(EXPIRES),
             source: self.source.as_deref(),

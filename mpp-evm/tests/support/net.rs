@@ -194,8 +194,7 @@ impl Shop {
         let credential = raw.read().unwrap();
         let now = Timestamp::from_seconds(self.net.chain.now());
         let mut payment = self.terms.bind(Presented {
-            id: &credential.challenge.id,
-            realm: &credential.challenge.realm,
+            challenge: &credential.challenge,
             issued: Timestamp::from_seconds(now.seconds() - 60),
             expires: now.plus(Duration::from_secs(240)),
             source: credential.source.as_deref(),

@@ -30,6 +30,9 @@ pub enum ChainFault {
         /// What it said, cut to a length fit for a log.
         message: String,
     },
+    /// What is to be done can't be done by one transaction.
+    #[error("not one transaction")]
+    Several,
     /// The call would fail on the chain.
     #[error("the call reverts")]
     Reverted {

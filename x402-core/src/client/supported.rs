@@ -9,20 +9,26 @@ use crate::wire::SupportedResponse;
 
 /// What a facilitator supports, as last heard. Asked for by one at a time; kept when asking
 /// again fails.
-#[derive(Default)]
-pub(super) struct Supported {
+#[derive(Debug, Default)]
+pub struct SupportedCache {
     last: Mutex<Option<Heard>>,
     flight: tokio::sync::Mutex<()>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Heard {
     at: Instant,
     answer: SupportedResponse,
 }
 
-impl Supported {
-    pub(super) async fn get<A, F>(
+impl SupportedCache {
+    /// What was heard within this time, or else what `ask` hears now; or what was heard last, when
+    /// it hears nothing.
+    ///
+    /// # Errors
+    ///
+    /// `FacilitatorFault` of `ask`, when nothing was ever heard.
+    pub async fn get<A, F>(
         &self,
         fresh_for: Duration,
         ask: A,

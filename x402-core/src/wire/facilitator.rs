@@ -73,6 +73,9 @@ pub struct SettleResponse {
     /// What moved, in base units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<String>,
+    /// How far it is, where a facilitator says: `success`, `pending`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// Data of the scheme.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra: Option<Map<String, Value>>,
@@ -97,6 +100,7 @@ impl SettleResponse {
             network: network.into(),
             payer,
             amount: None,
+            status: None,
             extra: None,
             extensions: None,
         }

@@ -37,7 +37,12 @@ fn present(token: &Token, authorization: &Value, signature: &str) -> Result<Acco
     let payload = json!({ "signature": signature, "authorization": authorization });
     let payload: Box<RawValue> = serde_json::from_str(&payload.to_string()).unwrap();
     let scheme = ExactEvm::new(token.clone(), pay_to);
-    let mut payment = scheme.bind(Presented::new(&offer, Version::V2, &payload))?;
+    let mut payment = scheme.bind(Presented::new(
+        &offer,
+        Version::V2,
+        &payload,
+        Timestamp::from_seconds(0),
+    ))?;
     assert_eq!(payment.payer(), None, "nobody has proven anything yet");
     payment.check()?;
     let sent: Value = serde_json::from_str(payment.payload().get()).unwrap();

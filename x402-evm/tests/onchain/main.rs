@@ -75,7 +75,12 @@ impl Scene {
         let scheme = ExactEvm::new(self.token.clone(), self.net.seller.address);
         let route = payment_core::Route::priced(payment_core::usd!("0.01"));
         let offer = scheme.offer(&route).unwrap();
-        let presented = Presented::new(&offer, Version::V2, &payment.payload);
+        let presented = Presented::new(
+            &offer,
+            Version::V2,
+            &payment.payload,
+            payment_core::Timestamp::from_seconds(0),
+        );
         let mut bound = scheme.bind(presented).unwrap();
         bound.check().unwrap();
         PaymentRequest::new(

@@ -80,7 +80,7 @@ impl Terms for WordTerms {
             payer: Account::Other("bob".into()),
             seen: Arc::from(format!(
                 "{} {} {} {} {:?}",
-                presented.realm,
+                &presented.challenge.realm,
                 presented.issued.seconds(),
                 presented.expires.seconds(),
                 presented.margin_seconds,

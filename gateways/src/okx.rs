@@ -1,0 +1,30 @@
+//! OKX: the x402 facilitator, and the SA-API behind MPP.
+//!
+//! - [`OkxFacilitator`] verifies and settles x402 payments, `exact` and `aggr_deferred`.
+//! - [`SaClient`] has the seven calls of the SA-API; [`OkxCharge`] and [`OkxEscrow`] let
+//!   `mpp_evm`'s charge and session run on it, with no node of a chain.
+//! - [`OkxKeys`] are what all of them authenticate with.
+//!
+//! The rules that hold here:
+//!
+//! - What is signed is what is sent, to the byte, and it is signed anew for each attempt.
+//! - A call is repeated only where repeating can't move money: reads freely, settlements only when
+//!   the request was turned away before anything looked at it.
+//! - The code of an answer is looked at before its data; what is not a well-formed yes is no yes.
+//! - No text of OKX's goes anywhere: not to a buyer, not to a log. Its codes do.
+
+mod api;
+mod code;
+mod envelope;
+mod fault;
+mod keys;
+mod options;
+mod sign;
+
+pub use code::{ApiCode, SaCode};
+pub use fault::OkxFault;
+pub use keys::OkxKeys;
+pub use options::OkxOptions;
+
+/// Where OKX serves.
+pub const BASE_URL: &str = "https://web3.okx.com";
