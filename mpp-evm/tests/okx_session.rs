@@ -167,7 +167,7 @@ impl Shop {
     /// The case as it is.
     async fn run(&self, name: &str) -> Settled {
         let settled = self.present(name, &self.payload(name)).await;
-        Tally::new(&format!("okx mpp.{name}")).ran();
+        Tally::new(format!("okx mpp.{name}")).ran();
         settled.unwrap()
     }
 
