@@ -8,7 +8,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tollgate_fuzz::session;
+use tollgate_fuzz::{mpp, session};
 use vectors::{cases, load, text};
 
 fn main() -> io::Result<()> {
@@ -164,6 +164,11 @@ fn authorization_payment() -> io::Result<()> {
         'p',
         r#"{"type":"transaction","signature":"0x02"}"#,
     )?;
+    let transfer = mpp::transfer();
+    put(target, "transfer", 'p', transfer.to_string())?;
+    let mut split = transfer.clone();
+    split["authorization"]["splits"] = json!([transfer["authorization"]]);
+    put(target, "transfer split", 'p', split.to_string())?;
     let permit = cases(&file, "/evm/charge_permit2");
     for (at, case) in permit.iter().enumerate() {
         let details = json!([{
