@@ -82,6 +82,10 @@ impl Scheme for Anything {
         self.0.network()
     }
 
+    fn takes_v1(&self) -> bool {
+        true
+    }
+
     fn offer(&self, _: &Route) -> Result<Offer, ConfigError> {
         Ok(self.0.clone())
     }
