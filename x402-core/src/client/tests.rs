@@ -149,7 +149,7 @@ async fn an_honest_facilitator_is_understood() {
     let peer = Peer::acting(acts).await;
     let client = peer.client();
     let request = request();
-    let payer = Some(crate::shop::PAYER);
+    let payer = Some(crate::shop::PAYER.clone());
     let verified = client.verify(&request).await.unwrap();
     assert_eq!(verified, VerifyAnswer::Valid { payer });
     let settled = client.settle(&request).await.unwrap();
