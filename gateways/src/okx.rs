@@ -16,15 +16,25 @@
 mod api;
 mod code;
 mod envelope;
+mod facilitator;
 mod fault;
 mod keys;
 mod options;
+#[cfg(test)]
+mod peer;
+mod reason;
+mod settle_answer;
+mod settle_status;
+mod settlement;
 mod sign;
+mod supported;
 
 pub use code::{ApiCode, SaCode};
+pub use facilitator::{OkxFacilitator, SettleMode};
 pub use fault::OkxFault;
 pub use keys::OkxKeys;
 pub use options::OkxOptions;
+pub use settle_status::SettleStatus;
 
 /// Where OKX serves.
 pub const BASE_URL: &str = "https://web3.okx.com";
