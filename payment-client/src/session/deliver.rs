@@ -285,7 +285,7 @@ impl<S: Signer> Session<S> {
                 return Err(SessionError::Gone { code });
             }
             if asks_to_pay(status, problem) && problem.is_some_and(is_stale) && !fresh {
-                call.bill = self.replace(&call.place, response.headers())?;
+                call.bill = self.fresh_bill(&call.place, response.headers()).await?;
                 fresh = true;
                 continue;
             }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HeaderName;
+use http::header::{HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
 use mpp_core::{PAYMENT_RECEIPT, ProblemType, Receipt};
 use mpp_evm::buyer::session::{Dialect, SessionBill, SessionPayload, SessionReceipt};
@@ -165,7 +165,7 @@ impl<S: Signer> Session<S> {
                 Some(problem) => is_stale(problem),
             };
             if asks_to_pay(status, problem) && stale && !fresh {
-                bill = self.replace(place, response.headers())?;
+                bill = self.fresh_bill(place, response.headers()).await?;
                 fresh = true;
                 continue;
             }
@@ -288,6 +288,21 @@ impl<S: Signer> Session<S> {
         }
         self.bills.push((spot, Arc::clone(&bill)));
         Ok(bill)
+    }
+
+    /// The challenge that takes the place of one that is no longer good: the one that came with the
+    /// refusal, or one that is asked for where a refusal came without.
+    pub(super) async fn fresh_bill(
+        &mut self,
+        place: &Place,
+        headers: &HeaderMap,
+    ) -> Result<Arc<SessionBill>, SessionError> {
+        if headers.contains_key(WWW_AUTHENTICATE) {
+            return self.replace(place, headers);
+        }
+        let spot = place.spot();
+        self.bills.retain(|(known, _)| *known != spot);
+        self.bill_for(place).await
     }
 
     fn pick(&self, asked: terms::Asked) -> Result<SessionBill, SessionError> {
