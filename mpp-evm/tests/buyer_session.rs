@@ -259,10 +259,11 @@ fn odd_challenges_are_not_bills() {
 }
 
 #[test]
-fn a_seller_who_names_no_types_is_not_sent_signatures() {
+fn a_seller_who_names_no_types_and_pays_no_gas_is_not_sent_signatures() {
     let bill = edited(|request| {
         let details = request["methodDetails"].as_object_mut().unwrap();
         details.remove("credentialTypes");
+        details.remove("feePayer");
     });
     assert_eq!(bill.unwrap().types(), [CredentialType::Hash]);
 }
