@@ -8,11 +8,13 @@ use payment_core::{Clock, usd};
 use serde_json::{Value, json};
 
 use super::files::Room;
-use super::seller::{PRICE, Seller, Till, Turn, Visit, amount, header, receipt};
+use super::seller::{PRICE, Seller, Till, Turn, Visit, amount, events, header, receipt};
 use super::{market, session};
 use crate::tests::shop::{Step, answer, step};
-use crate::tests::{Bench, NOW};
-use crate::{Action, Dispute, SessionError};
+use crate::tests::{Bench, CHAIN, NOW};
+use crate::{Action, BuyerError, Dispute, SessionBudget, SessionError, Skip};
+
+const OTHER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
 /// What the seller has charged, on the one channel of a test.
 type Charged = Arc<Mutex<u128>>;
@@ -353,4 +355,79 @@ async fn a_seller_of_the_draft_must_count() {
     let reply = session.get(seller.url()).send().await.unwrap();
     let dispute = reply.usage().unwrap().dispute();
     assert_eq!(dispute, Some(Dispute::Unreadable));
+}
+
+#[tokio::test]
+async fn a_seller_that_counts_more_is_refused_more_than_was_promised_and_caught_up_with() {
+    let (bench, seller, charged) = okx().await;
+    let mut session = session(&bench);
+    let _ = session.get(seller.url()).send().await.unwrap();
+    *charged.lock().unwrap() += PRICE;
+    let error = session.get(seller.url()).send().await.unwrap_err();
+    let short = Some("session_insufficient_balance");
+    let refused = matches!(error, SessionError::Refused { code, .. } if code == short);
+    assert!(refused, "{error:?}");
+    let reply = session.get(seller.url()).send().await.unwrap();
+    assert_eq!(reply.usage().unwrap().standing().spent, 3 * PRICE);
+    assert_eq!(seller.vouchers(), [PRICE, 2 * PRICE, 3 * PRICE]);
+}
+
+#[tokio::test]
+async fn a_challenge_in_the_dialect_is_bound_by_the_same_rules() {
+    type Change = fn(&mut Till);
+    let changes: [(Change, Skip); 5] = [
+        (|till| till.request["currency"] = json!(OTHER), Skip::Token),
+        (
+            |till| till.request["amount"] = json!("100001"),
+            Skip::AboveLimit,
+        ),
+        // With the minute that the deposit outlives it, it is more than an hour.
+        (|till| till.lifetime = 3541, Skip::TooLong),
+        (|till| till.lifetime = 365 * 86_400, Skip::TooLong),
+        (
+            |till| till.request["methodDetails"]["feePayer"] = json!(false),
+            Skip::Transfer,
+        ),
+    ];
+    for (change, why) in changes {
+        let (bench, seller, _) = okx().await;
+        seller.till(change);
+        let error = session(&bench).get(seller.url()).send().await.unwrap_err();
+        let SessionError::Unpaid(BuyerError::NothingPayable { skipped }) = error else {
+            panic!("{error:?}")
+        };
+        let reasons: Vec<_> = skipped.iter().map(|skipped| skipped.reason).collect();
+        assert_eq!(reasons, [why]);
+        assert_eq!(seller.log(), ["402"]);
+    }
+    let (bench, seller, _) = okx().await;
+    let budget = SessionBudget::deposit(usd!("0.10"));
+    let named = bench.buyer().session(budget);
+    let mut named = named.escrow(CHAIN, OTHER.parse().unwrap()).start().unwrap();
+    let error = named.get(seller.url()).send().await.unwrap_err();
+    let unknown = matches!(error, SessionError::UnknownEscrow { .. });
+    assert!(unknown, "{error:?}");
+    assert_eq!(seller.log(), ["402"]);
+}
+
+#[tokio::test]
+async fn a_stream_of_such_a_seller_is_one_call() {
+    let (bench, seller, charged) = okx().await;
+    let mut session = session(&bench);
+    speak(&seller, &charged, |visit, till| {
+        if visit.action != "voucher" {
+            return None;
+        }
+        till.vouched(channel_of(visit), &visit.payload, Default::default())
+            .unwrap();
+        let mut response = answer(200, &[], "data: a\n\ndata: b\n\n");
+        events(&mut response);
+        Some(Turn::Instead(Step::Answer(response)))
+    });
+    let mut stream = session.get(seller.url()).ahead(8).stream().await.unwrap();
+    while stream.next().await.unwrap().is_some() {}
+    assert_eq!(stream.units(), 2);
+    drop(stream);
+    let _ = session.get(seller.url()).stream().await.unwrap();
+    assert_eq!(seller.vouchers(), [PRICE, 2 * PRICE]);
 }

@@ -359,7 +359,7 @@ impl Till {
         let venue = self.venue();
         let authorization: Authorization =
             serde_json::from_value(payload["authorization"].clone()).unwrap();
-        let salt = payload.get("topUpSalt").unwrap_or(&payload["salt"]);
+        let salt = payload.get("topUpSalt").unwrap_or_else(|| &payload["salt"]);
         let salt: B256 = salt.as_str().unwrap().parse().unwrap();
         let additional = amount(payload, "additionalDeposit");
         assert_eq!(authorization.value, U256::from(additional));
