@@ -16,7 +16,18 @@ fn main() -> io::Result<()> {
     authorization_payment()?;
     session_payload()?;
     www_authenticate()?;
-    replies()
+    replies()?;
+    sse_events()
+}
+
+fn sse_events() -> io::Result<()> {
+    let file = load("mpp_core.json");
+    for (nth, case) in cases(&file, "/sse/parse").iter().enumerate() {
+        put("sse_events", &nth.to_string(), 'a', text(case, "raw"))?;
+    }
+    put("sse_events", "line", 'g', "data: a")?;
+    put("sse_events", "lines", 'g', "data: a\n")?;
+    put("sse_events", "names", 'g', "event: a\r\n\r")
 }
 
 fn put(target: &str, name: &str, kind: char, data: impl AsRef<[u8]>) -> io::Result<()> {
