@@ -225,6 +225,20 @@ async fn asking_ends_with_the_time_for_it() {
 }
 
 #[tokio::test]
+async fn without_time_nothing_is_asked() {
+    let pending = settled(json!({ "status": "pending" }));
+    for poll_for in [Duration::ZERO, Duration::from_secs(1)] {
+        let peer = Peer::acting([Act::data(&pending)]).await;
+        let options = hasty()
+            .poll_every(Duration::from_secs(1))
+            .poll_for(poll_for);
+        let answer = okx_at(&peer, options).settle(&exact()).await.unwrap();
+        assert_eq!(answer, under_way());
+        assert_eq!(peer.asked(), [SETTLING]);
+    }
+}
+
+#[tokio::test]
 async fn what_has_no_transaction_is_not_asked_about() {
     for hash in ["", "0xab", "../../admin", "0x&txHash=0xab"] {
         for progress in ["pending", "timeout"] {
