@@ -195,6 +195,8 @@ async fn only_the_status_of_this_payment_counts() {
         status("failed", json!({ "network": "prose" })),
         status("failed", json!({ "payer": stranger })),
         status("success", json!({ "transaction": OTHER })),
+        status("success", json!({ "network": "eip155:1" })),
+        status("success", json!({ "payer": stranger })),
         status("success", json!({ "network": null })),
         status("success", json!({ "success": false })),
         status("failed", json!({ "success": false })),
