@@ -10,6 +10,7 @@ use super::*;
 use crate::okx::OkxFault;
 use crate::okx::peer::{Act, Peer, hasty, keys};
 
+mod gate;
 mod settling;
 mod words;
 
@@ -20,14 +21,27 @@ const SETTLING: &str = "POST /api/v6/pay/x402/settle";
 
 /// A payment as a vector has it. What a scheme would check is not the point here.
 struct Given {
+    keys: [ReplayKey; 1],
     payload: Box<RawValue>,
     payer: Account,
     added: Option<Map<String, Value>>,
 }
 
+impl Given {
+    fn with(added: Option<Map<String, Value>>) -> Self {
+        let payload = payload();
+        Self {
+            keys: [ReplayKey::new("test", &[payload.get().as_bytes()])],
+            payload,
+            payer: payer(),
+            added,
+        }
+    }
+}
+
 impl SchemePayment for Given {
     fn keys(&self) -> &[ReplayKey] {
-        &[]
+        &self.keys
     }
 
     fn keep_until(&self) -> Timestamp {
@@ -106,11 +120,7 @@ fn request_of(scheme: &'static str, version: Version, added: Option<Value>) -> P
         terms["extra"].as_object().unwrap().clone(),
         &route,
     );
-    let given = Given {
-        payload: payload(),
-        payer: payer(),
-        added: added.map(|added| added.as_object().unwrap().clone()),
-    };
+    let given = Given::with(added.map(|added| added.as_object().unwrap().clone()));
     PaymentRequest::new(version, offer.unwrap(), text(&resource["url"]), &given)
 }
 
@@ -316,7 +326,7 @@ async fn kinds_must_be_there_and_the_rest_need_not() {
     }
 }
 
-/// Offers of one scheme, to ask whether it is supported.
+/// A scheme of this name that offers and takes what the vectors have.
 struct Named(&'static str);
 
 impl x402_core::Scheme for Named {
@@ -334,7 +344,7 @@ impl x402_core::Scheme for Named {
     }
 
     fn bind(&self, _: x402_core::Presented<'_>) -> Result<Box<dyn SchemePayment>, Refusal> {
-        Err(x402_core::refuse(Code::NoMatch))
+        Ok(Box::new(Given::with(None)))
     }
 }
 
