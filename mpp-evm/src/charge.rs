@@ -75,7 +75,7 @@ impl Charge {
     /// use payment_evm::Token;
     /// # use alloy_primitives::address;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let token = Token::default_on(196).ok_or("no default token on this chain")?;
+    /// let token = Token::by_symbol(196, "USDT0").ok_or("not in the token table")?;
     /// let shop = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
     /// let charge = Charge::okx(token, shop);
     /// # Ok(())
