@@ -45,11 +45,10 @@ impl Desk {
             Endpoint::SessionClose => session::close(self, &mut book, body),
             Endpoint::SessionStatus => session::status(self, query),
         };
-        let answer = match data {
-            Ok(data) => Enveloped::data(data),
+        match data {
+            Ok(data) => Enveloped::data(data).with(self.options.codes),
             Err(refusal) => self.refused(Some(endpoint), refusal),
-        };
-        answer.with(self.options.codes)
+        }
     }
 
     pub(super) fn refused(&self, endpoint: Option<Endpoint>, refusal: Refusal) -> Enveloped {
@@ -139,6 +138,8 @@ pub(super) enum Sent {
 /// The value of one parameter of a query.
 pub(super) fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
     let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+    let mut values = pairs
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value);
     values.next().filter(|value| !value.is_empty())
 }

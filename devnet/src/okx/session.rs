@@ -22,13 +22,16 @@ const SIGNATURE: Refusal = Refusal::of(70004, "signature invalid");
 /// Opens a channel by the buyer's authorization, or takes note of one the buyer opened.
 pub(super) fn open(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, Refusal> {
     let asked = keccak256(body.to_string());
-    if let Some(answer) = desk.repeated(book, asked) {
+    if let Some(answer) = repeated(desk, book, asked, body) {
         return answer;
     }
     let credential = Object::of(body)?;
     let challenge = Challenge::read(desk, credential.object("challenge")?, Intent::Session)?;
     let order = Order::read(desk, &challenge.request)?;
-    let escrow = order.details.address("escrowContract").map_err(|_| ESCROW)?;
+    let escrow = order
+        .details
+        .address("escrowContract")
+        .map_err(|_| ESCROW)?;
     if escrow != desk.escrow {
         return Err(ESCROW);
     }
@@ -52,7 +55,7 @@ pub(super) fn open(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, 
 /// Adds to a deposit by the buyer's authorization, or takes note of what the buyer added.
 pub(super) fn top_up(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, Refusal> {
     let asked = keccak256(body.to_string());
-    if let Some(answer) = desk.repeated(book, asked) {
+    if let Some(answer) = repeated(desk, book, asked, body) {
         return answer;
     }
     let credential = Object::of(body)?;
@@ -331,7 +334,7 @@ fn redeem(
     rehearse: impl FnOnce(&Redemption) -> Result<Bytes, Refusal>,
 ) -> Result<Value, Refusal> {
     let asked = keccak256(body.to_string());
-    if let Some(answer) = desk.repeated(book, asked) {
+    if let Some(answer) = repeated(desk, book, asked, body) {
         return answer;
     }
     let payload = Object::of(body)?.object("payload")?;
@@ -339,7 +342,11 @@ fn redeem(
     let redemption = Redemption::read(payload)?;
     channel::live(desk, redemption.id)?;
     let signatures = [Some(&redemption.payee), redemption.voucher.as_ref()];
-    if signatures.into_iter().flatten().any(|one| !is_canonical(one)) {
+    if signatures
+        .into_iter()
+        .flatten()
+        .any(|one| !is_canonical(one))
+    {
         return Err(SIGNATURE);
     }
     let hash = send(desk, rehearse(&redemption)?)?;
@@ -382,18 +389,33 @@ fn conclude(
     hash: B256,
 ) -> Result<Value, Refusal> {
     book.shown.insert(hash);
-    // A channel whose opening waits to be mined has no deposit yet.
-    let deposit = channel::known(desk, id).map(|channel| channel.deposit.to_string());
     let done = Done {
         at: desk.chain.now(),
         transactions: vec![hash],
         answer: json!({
             "method": "evm", "intent": "session", "status": "success",
             "timestamp": desk.timestamp(), "chainId": desk.chain.chain_id(),
-            "channelId": id, "reference": hash, "deposit": deposit.ok(),
+            "channelId": id, "reference": hash,
         }),
     };
-    let answer = desk.concluded(&done);
+    let answer = told(desk, id, desk.concluded(&done));
     book.done.insert(asked, done);
     answer
+}
+
+/// The answer with what the chain holds now: a channel that waits to be mined has no deposit yet.
+fn told(desk: &Desk, id: B256, answer: Result<Value, Refusal>) -> Result<Value, Refusal> {
+    let mut answer = answer?;
+    answer["deposit"] = channel::known(desk, id)?.deposit.to_string().into();
+    Ok(answer)
+}
+
+/// The answer to a request of before.
+fn repeated(desk: &Desk, book: &Book, asked: B256, body: &Value) -> Option<Result<Value, Refusal>> {
+    let answer = desk.repeated(book, asked)?;
+    let id = Object::of(body).and_then(|body| body.object("payload")?.word("channelId"));
+    Some(
+        id.map_err(Refusal::from)
+            .and_then(|id| told(desk, id, answer)),
+    )
 }
