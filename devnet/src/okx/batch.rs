@@ -37,8 +37,12 @@ pub(super) fn entrust(desk: &Desk, wallet: &Wallet) -> Result<(), SendError> {
         value: U256::MAX,
     };
     for token in &desk.tokens {
-        desk.chain
+        let receipt = desk
+            .chain
             .send(wallet, token.address, approval.abi_encode())?;
+        if !receipt.status() {
+            return Err(SendError::Reverted(receipt.transaction_hash));
+        }
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Desk {
             Endpoint::SessionStatus => session::status(self, query),
         };
         match data {
-            Ok(data) => Enveloped::data(data).with(self.options.codes),
+            Ok(data) => Enveloped::data(&data).with(self.options.codes),
             Err(refusal) => self.refused(Some(endpoint), refusal),
         }
     }
@@ -56,7 +56,7 @@ impl Desk {
             Some(endpoint) if endpoint.is_mpp() => json!({}),
             _ => Value::Null,
         };
-        Enveloped::refused(refusal, nothing).with(self.options.codes)
+        Enveloped::refused(refusal, &nothing).with(self.options.codes)
     }
 
     pub(super) fn token(&self, address: Address) -> Option<&Token> {

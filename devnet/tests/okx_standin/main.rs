@@ -9,6 +9,7 @@ mod batches;
 mod charges;
 mod exact;
 mod faults;
+mod published;
 mod sessions;
 mod signing;
 mod stage;

@@ -7,7 +7,7 @@ use alloy_sol_types::SolValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use devnet::okx::{Endpoint, Okx, OkxBuilder};
-use devnet::{Devnet, Wallet, X_LAYER_ESCROW};
+use devnet::{Devnet, DevnetBuilder, Wallet, X_LAYER_ESCROW};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -64,14 +64,18 @@ impl Stage {
     }
 
     pub async fn with(okx: OkxBuilder) -> Self {
+        Self::on(Devnet::x_layer(), okx).await
+    }
+
+    pub async fn on(net: DevnetBuilder, okx: OkxBuilder) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let net = Devnet::x_layer().clock(Arc::new(|| NOW)).build().unwrap();
+        let net = net.clock(Arc::new(|| NOW)).build().unwrap();
         let okx = okx.clock(Arc::new(|| NOW)).start(&net).await.unwrap();
         let [payer, payee, other] = ["payer", "payee", "split-recipient"].map(vector_wallet);
         net.chain
             .mint(net.token.address, payer.address, U256::from(10 * DEPOSIT))
             .unwrap();
-        for wallet in [&payer, &payee] {
+        for wallet in [&payer, &payee, &other] {
             let coins = U256::from(10).pow(U256::from(20));
             net.chain.set_native_balance(wallet.address, coins);
         }
