@@ -6,7 +6,7 @@ use alloy_sol_types::SolCall;
 use super::authorization::Flaw;
 use super::book::{Book, Debt};
 use super::desk::{Desk, Sent};
-use super::exact::reason;
+use super::facilitator::reason;
 use super::payment::{MISMATCH, Payment, Reason};
 use super::refusal::Refusal;
 use super::session_key;

@@ -9,7 +9,7 @@ use super::book::{Book, Done};
 use super::builder::{OkxBuilder, Repeats};
 use super::call::{Call, Endpoint};
 use super::refusal::Refusal;
-use super::{charge, exact, session};
+use super::{charge, facilitator, session};
 use crate::error::SendError;
 use crate::script::Script;
 use crate::token::Token;
@@ -32,11 +32,11 @@ impl Desk {
         // One at a time: between a simulation and its transaction nothing else may happen.
         let mut book = self.book();
         let data = match endpoint {
-            Endpoint::Supported => Ok(exact::supported(self)),
-            Endpoint::Verify => exact::verify(self, &book, body),
-            Endpoint::VerifySignature => exact::verify_signature(self, body),
-            Endpoint::Settle => exact::settle(self, &mut book, body),
-            Endpoint::SettleStatus => exact::status(self, &book, query),
+            Endpoint::Supported => Ok(facilitator::supported(self)),
+            Endpoint::Verify => facilitator::verify(self, &book, body),
+            Endpoint::VerifySignature => facilitator::verify_signature(self, body),
+            Endpoint::Settle => facilitator::settle(self, &mut book, body),
+            Endpoint::SettleStatus => facilitator::status(self, &book, query),
             Endpoint::ChargeSettle => charge::settle(self, &mut book, body),
             Endpoint::ChargeVerifyHash => charge::verify_hash(self, &mut book, body),
             Endpoint::SessionOpen => session::open(self, &mut book, body),
