@@ -135,8 +135,8 @@ async fn a_refusal_of_the_first_attempt_is_one() {
 #[tokio::test]
 async fn what_never_left_is_no_payment() {
     let charge = charge(OkxCharge::new(client("http://127.0.0.1:1", options())));
-    let route = payment_core::usd!("0.0001").into();
-    let mut payment = bound(&charge, &authorized(), None, route).unwrap();
+    let price = payment_core::usd!("0.0001");
+    let mut payment = bound(&charge, &authorized(), None, price).unwrap();
     assert_eq!(word(&payment.settle().await), "failed 503 okx_unavailable");
 }
 

@@ -12,7 +12,7 @@ use mpp_evm::session::{
     escrow_domain, top_up_nonce,
 };
 use mpp_evm::{ChallengeHash, Charge, CredentialType};
-use payment_core::{Clock, Denied, Route, Timestamp, usd};
+use payment_core::{Clock, Denied, Money, Timestamp, usd};
 use payment_evm::{Authorization, Domain, LocalSigner, Token};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ impl Scene {
     /// Presents a payload, as the gate does.
     pub async fn settle(&self, payload: &Value) -> Result<Settled, Denied> {
         let source = format!("did:pkh:eip155:196:{}", self.buyer.address());
-        let mut payment = bound(&self.session, payload, Some(&source), usd!("0.001").into())?;
+        let mut payment = bound(&self.session, payload, Some(&source), usd!("0.001"))?;
         payment.verify().await?;
         payment.settle().await
     }
@@ -258,9 +258,9 @@ pub fn bound(
     method: &impl Method,
     payload: &Value,
     source: Option<&str>,
-    route: Route,
+    price: Money,
 ) -> Result<Box<dyn MethodPayment>, Denied> {
-    let terms = method.terms(&route).unwrap();
+    let terms = method.terms(&price.into()).unwrap();
     let payload = RawValue::from_string(payload.to_string()).unwrap();
     let challenge = challenge(method.intent());
     let mut payment = terms.bind(Presented {
@@ -301,7 +301,7 @@ impl Shop {
     /// What a buyer presents, up to where OKX is asked.
     pub fn payment(&self, payload: &Value) -> Box<dyn MethodPayment> {
         let source = format!("did:pkh:eip155:196:{}", key("payer").address());
-        bound(&self.charge, payload, Some(&source), usd!("0.0001").into()).unwrap()
+        bound(&self.charge, payload, Some(&source), usd!("0.0001")).unwrap()
     }
 
     pub async fn settle(&self) -> Result<Settled, Denied> {

@@ -19,10 +19,9 @@ pub enum Reply {
 }
 
 pub fn data(data: Value) -> Reply {
-    Reply::Says(
-        200,
-        json!({ "code": 0, "msg": "", "data": data }).to_string(),
-    )
+    let mut body = json!({ "code": 0, "msg": "" });
+    body["data"] = data;
+    Reply::Says(200, body.to_string())
 }
 
 /// Words that nobody but OKX says.

@@ -25,6 +25,7 @@ fn a_charge_with_splits_is_written_as_in_the_vectors() {
         chain_id: 196,
         account: key("payer").address(),
     };
+    let authorization = Box::new(authorization);
     let payload = ChargePayload::Transaction { authorization };
     let request = ChargeRequest::new(&challenge, source, payload);
     assert_eq!(&json!(request), credential);

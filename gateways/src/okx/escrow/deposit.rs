@@ -15,7 +15,7 @@ impl<S> OkxEscrow<S> {
                 signature,
             } => {
                 let kind = Deposit::Transaction {
-                    authorization: (*authorization).into(),
+                    authorization: Box::new((*authorization).into()),
                     signature: *signature,
                 };
                 (kind, authorization.nonce)
@@ -66,7 +66,8 @@ impl<S> OkxEscrow<S> {
         let held = match (receipt.deposit, deposit.proof()) {
             // Of a new channel nothing can be in it but what was signed.
             (said, DepositProof::Authorization { .. }) => {
-                Some(said.unwrap_or(deposit.amount()).min(deposit.amount()))
+                let signed = deposit.amount();
+                Some(said.unwrap_or(signed).min(signed))
             }
             (said, _) => said,
         };
