@@ -122,7 +122,10 @@ async fn a_refusal_of_the_first_attempt_is_one() {
         (code(70001), "failed 500 okx_configuration"),
         (code(50111), "failed 502 okx_refused"),
         (code(50011), "failed 503 okx_unavailable"),
-        (Reply::Says(429, String::new()), "failed 502 okx_answer"),
+        (
+            Reply::Says(429, String::new()),
+            "failed 503 okx_unavailable",
+        ),
     ] {
         shop.server.on("charge/settle", [reply]);
         assert_eq!(word(&shop.settle().await), told);

@@ -194,7 +194,7 @@ async fn nothing_is_opened_while_okx_does_not_answer() {
         .server
         .on("session/status", [Reply::Says(503, String::new())]);
     let outcome = scene.settle(&scene.open(5000)).await;
-    assert_eq!(word(&outcome), "failed 502 okx_answer");
+    assert_eq!(word(&outcome), "failed 503 okx_unavailable");
     assert!(scene.server.asked("session/open").is_empty());
 }
 
@@ -252,7 +252,7 @@ async fn a_top_up_that_may_have_arrived_is_told_by_the_deposit() {
     scene.server.on("session/status", [held("1000000")]);
     scene
         .server
-        .on("session/topUp", [Reply::Hangs, code(70003)]);
+        .on("session/topUp", [Reply::Drops, code(70003)]);
     assert_eq!(word(&scene.settle(&top_up).await), "unknown");
     // The nonce is used: refused. The deposit has not grown, or not by so much.
     assert_eq!(word(&scene.settle(&top_up).await), "unknown");
@@ -271,15 +271,16 @@ async fn a_top_up_that_may_have_arrived_is_told_by_the_deposit() {
 
 #[tokio::test]
 async fn without_a_deposit_in_the_receipt_the_status_must_show_it() {
+    let bare = |scene: &Scene| scene.receipt_with([("deposit", Value::Null)]);
     let scene = Scene::opened(5000).await;
     scene.server.on("session/status", [data(scene.status())]);
-    scene.server.on(
-        "session/topUp",
-        [scene.receipt_with([("deposit", Value::Null)])],
-    );
+    scene.server.on("session/topUp", [bare(&scene)]);
     let top_up = scene.top_up(500_000, SALT);
     assert_eq!(word(&scene.settle(&top_up).await), "unknown");
     assert_eq!(scene.channel().await.unwrap().deposit(), DEPOSIT);
+    let scene = Scene::patient().await;
+    scene.open_well(5000).await;
+    scene.server.on("session/topUp", [bare(&scene)]);
     let grown = || scene.status_with([("deposit", json!("1500000"))]);
     scene.server.on(
         "session/status",

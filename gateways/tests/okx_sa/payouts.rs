@@ -1,5 +1,8 @@
 use alloy_primitives::{Address, B256, U256};
-use mpp_evm::session::{Booked, DeskError, PayeeAuthorization};
+use gateways::okx::{DEFAULT_ESCROW, X_LAYER};
+use mpp_core::Method;
+use mpp_evm::CredentialType;
+use mpp_evm::session::{Booked, DeskError, Escrow, PayeeAuthorization};
 use payment_core::Denied;
 use payment_evm::EvmSignature;
 use serde_json::{Value, json};
@@ -44,7 +47,8 @@ fn assert_signed(body: &Value, digest: impl Fn(&PayeeAuthorization) -> B256) {
 
 #[tokio::test]
 async fn a_voucher_is_settled_once_and_by_what_the_status_shows() {
-    let scene = Scene::opened(5000).await;
+    let scene = Scene::patient().await;
+    scene.open_well(5000).await;
     let desk = scene.session.desk();
     // The node behind lags for a while.
     let old = || paid(&scene, "0");
@@ -269,4 +273,26 @@ async fn okx_that_does_not_answer_says_nothing_about_a_channel() {
     }
     let channel = scene.channel().await.unwrap();
     assert!(!channel.finalized() && channel.deposit() == DEPOSIT);
+}
+
+#[tokio::test]
+async fn an_escrow_pays_the_account_of_its_key_on_its_chain() {
+    let scene = Scene::new().await;
+    let desk = scene.session.desk();
+    let escrow = &**desk.escrow();
+    assert!(escrow.pays(key("payee").address()));
+    assert!(!escrow.pays(key("payer").address()));
+    for (kind, takes) in [
+        (CredentialType::Authorization, true),
+        (CredentialType::Hash, true),
+        (CredentialType::Permit2, false),
+        (CredentialType::Transfers, false),
+    ] {
+        assert_eq!(escrow.takes(kind), takes, "{kind:?}");
+    }
+    assert_eq!(escrow.chain_id(), X_LAYER);
+    assert_eq!(Escrow::contract(escrow), DEFAULT_ESCROW);
+    let elsewhere = Scene::with(|escrow| escrow.on_chain(1952)).await;
+    let terms = elsewhere.session.terms(&payment_core::usd!("0.001").into());
+    assert!(terms.is_err());
 }

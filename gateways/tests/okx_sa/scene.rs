@@ -54,8 +54,8 @@ pub fn domain() -> Domain {
 /// Quick, and without patience.
 pub fn options() -> OkxOptions {
     OkxOptions::default()
-        .ask_timeout(Duration::from_secs(5))
-        .settle_timeout(Duration::from_millis(300))
+        .ask_timeout(Duration::from_secs(20))
+        .settle_timeout(Duration::from_secs(2))
         .backoff(Duration::from_millis(1))
         .attempts(2)
         .poll_every(Duration::from_millis(1))
@@ -81,9 +81,22 @@ impl Scene {
         Self::with(|escrow| escrow).await
     }
 
+    /// That waits for as long as it takes for the status to show something.
+    pub async fn patient() -> Self {
+        let options = options().poll_for(Duration::from_secs(60));
+        Self::called(options, |escrow| escrow).await
+    }
+
     pub async fn with(set: impl FnOnce(OkxEscrow<LocalSigner>) -> OkxEscrow<LocalSigner>) -> Self {
+        Self::called(options(), set).await
+    }
+
+    async fn called(
+        options: OkxOptions,
+        set: impl FnOnce(OkxEscrow<LocalSigner>) -> OkxEscrow<LocalSigner>,
+    ) -> Self {
         let server = Server::start().await;
-        let escrow = OkxEscrow::new(client(&server.url, options()), key("payee"));
+        let escrow = OkxEscrow::new(client(&server.url, options), key("payee"));
         let escrow = set(escrow.clock(Standing(NOW)));
         let payee = key("payee").address();
         let session = Session::new(token(), payee, escrow).clock(Standing(NOW));
