@@ -73,7 +73,8 @@ impl Row {
         let held = self.seen == Seen::Meal || self.seen == Seen::Pending;
         assert_eq!(shop.guard.len(), start.kept + usize::from(held));
         shop.okx.heal();
-        self.come_back(shop, by, path, &header, &start, cooked).await;
+        self.come_back(shop, by, path, &header, &start, cooked)
+            .await;
     }
 
     async fn come_back(

@@ -60,7 +60,10 @@ async fn a_settlement_that_never_arrived_is_made_by_the_same_payment() {
     rows.extend(undone(INSIDE.map(refuse), Pending));
     rows.extend(undone(garbage().into_iter().map(Act::Garbage), Pending));
     rows.extend(undone(OPEN.map(no), Pending));
-    rows.extend(undone([no("nonce_used"), no("Nonce already used")], Pending));
+    rows.extend(undone(
+        [no("nonce_used"), no("Nonce already used")],
+        Pending,
+    ));
     play_all(&rows).await;
 }
 
@@ -76,9 +79,7 @@ async fn a_settlement_turned_away_at_the_door_leaves_the_payment_as_it_was() {
 
 #[tokio::test]
 async fn a_refused_settlement_is_402_in_our_own_words_and_the_payment_stays_good() {
-    let rows = REASONS.map(|(said, heard)| {
-        Row::new(no(said), Seen::Refused(heard), Work::Undone)
-    });
+    let rows = REASONS.map(|(said, heard)| Row::new(no(said), Seen::Refused(heard), Work::Undone));
     play_all(&rows).await;
 }
 
@@ -89,7 +90,9 @@ async fn a_settlement_whose_answer_is_lost_is_delivered_once() {
     rows.extend(done(statuses.map(Act::StatusAfter), Pending));
     rows.extend(done(INSIDE.map(refuse_after), Pending));
     rows.extend(done(
-        odd_codes().into_iter().map(|code| Act::rewrap("code", code)),
+        odd_codes()
+            .into_iter()
+            .map(|code| Act::rewrap("code", code)),
         Pending,
     ));
     let shapes: [fn(Value) -> Value; 5] = [
@@ -140,10 +143,7 @@ async fn an_answer_about_something_else_is_no_proof_and_the_true_one_is() {
         json!({"success": false, "errorReason": null, "transaction": ""}),
     ];
     let mut rows: Vec<_> = done(odd.iter().map(beside), Pending).collect();
-    rows.extend(done(
-        ["success", "network"].map(Act::omit),
-        Pending,
-    ));
+    rows.extend(done(["success", "network"].map(Act::omit), Pending));
     rows.extend(done([Act::Pending, Act::timeout_unnamed()], Pending));
     play_all(&rows).await;
 }
@@ -176,10 +176,25 @@ async fn only_what_is_settled_in_a_batch_may_lack_a_transaction() {
         beside(&json!({"transaction": null})),
         Act::omit("transaction"),
     ];
-    play(&shop, By::Exact, &done(silent.clone(), Pending).collect::<Vec<_>>()).await;
-    play(&shop, By::Deferred, &done(silent, Seen::Meal).collect::<Vec<_>>()).await;
+    play(
+        &shop,
+        By::Exact,
+        &done(silent.clone(), Pending).collect::<Vec<_>>(),
+    )
+    .await;
+    play(
+        &shop,
+        By::Deferred,
+        &done(silent, Seen::Meal).collect::<Vec<_>>(),
+    )
+    .await;
     let named = beside(&json!({"transaction": B256::repeat_byte(7)}));
-    play(&shop, By::Deferred, &[Row::new(named, Seen::Meal, Work::Done)]).await;
+    play(
+        &shop,
+        By::Deferred,
+        &[Row::new(named, Seen::Meal, Work::Done)],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -209,7 +224,9 @@ async fn a_service_that_refuses_what_it_has_done_leaves_the_payment_open_and_ask
             beside(&json!({"amount": "1"})),
         ];
         // No proof comes: neither a meal for it, nor another price.
-        let rows: Vec<_> = done(lost, Pending).map(|row| row.then(Then::Pending)).collect();
+        let rows: Vec<_> = done(lost, Pending)
+            .map(|row| row.then(Then::Pending))
+            .collect();
         play(&shop, by, &rows).await;
         // After its window, it says that the nonce was used.
         let header = shop.payment(by, "/cheap").await;
@@ -253,10 +270,11 @@ async fn what_was_turned_away_and_done_all_the_same_is_paid_once() {
 async fn a_settlement_slower_than_its_deadline_is_delivered_once() {
     for repeats in [Repeats::SameAnswer, Repeats::Refused] {
         let shop = Shop::planned(Plan::default(), Okx::builder().repeats(repeats)).await;
-        let short = |options: gateways::okx::OkxOptions| {
-            options.settle_timeout(Duration::from_millis(300))
-        };
-        let hasty = shop.another(&Plan::default().options(short), &shop.guard).await;
+        let short =
+            |options: gateways::okx::OkxOptions| options.settle_timeout(Duration::from_millis(300));
+        let hasty = shop
+            .another(&Plan::default().options(short), &shop.guard)
+            .await;
         for by in By::BOTH {
             for path in ["/cheap", "/first"] {
                 let until = std::sync::Arc::new(tokio::sync::Notify::new());
@@ -309,8 +327,12 @@ async fn a_settlement_is_repeated_only_when_it_was_turned_away() {
         assert_eq!(shop.asked(Endpoint::Settle), start.settled + 4);
         start.check(&shop, by, 1, CENT);
         // Anything else is not.
-        for act in [Act::Status(500), refuse((500, 50026)), refuse((401, 50113)), Act::CloseBefore]
-        {
+        for act in [
+            Act::Status(500),
+            refuse((500, 50026)),
+            refuse((401, 50113)),
+            Act::CloseBefore,
+        ] {
             let header = shop.payment(by, "/cheap").await;
             let start = Start::of(&shop, by);
             shop.okx.order(Endpoint::Settle, act);

@@ -233,7 +233,9 @@ impl Shop {
 
     fn balance(&self, account: alloy_primitives::Address) -> u64 {
         let chain = &self.net.chain;
-        chain.balance_of(self.net.token.address, account).to::<u64>()
+        chain
+            .balance_of(self.net.token.address, account)
+            .to::<u64>()
     }
 }
 

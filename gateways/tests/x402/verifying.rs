@@ -78,8 +78,16 @@ async fn a_verification_that_fails_is_5xx_and_the_payment_stays_good() {
     for code in AT_THE_DOOR {
         rows.extend([(refuse(code), AWAY), (refuse_after(code), AWAY)]);
     }
-    rows.extend(garbage().into_iter().map(|bytes| (Act::Garbage(bytes), ANSWER)));
-    rows.extend(odd_codes().into_iter().map(|code| (Act::rewrap("code", code), LOST)));
+    rows.extend(
+        garbage()
+            .into_iter()
+            .map(|bytes| (Act::Garbage(bytes), ANSWER)),
+    );
+    rows.extend(
+        odd_codes()
+            .into_iter()
+            .map(|code| (Act::rewrap("code", code), LOST)),
+    );
     let odd = [
         json!({"isValid": "true"}),
         json!({"isValid": 1}),
@@ -168,10 +176,15 @@ async fn a_verification_is_repeated_where_that_may_help_each_time_signed_anew() 
 async fn a_verification_that_takes_too_long_is_504_and_the_payment_stays_good() {
     let shop = Shop::open().await;
     let short = |options: OkxOptions| options.ask_timeout(Duration::from_millis(200));
-    let hasty = shop.another(&Plan::default().options(short), &shop.guard).await;
+    let hasty = shop
+        .another(&Plan::default().options(short), &shop.guard)
+        .await;
     for by in By::BOTH {
         let until = Arc::new(Notify::new());
-        for act in [Act::SlowBefore(until.clone()), Act::SlowAfter(until.clone())] {
+        for act in [
+            Act::SlowBefore(until.clone()),
+            Act::SlowAfter(until.clone()),
+        ] {
             let header = shop.payment(by, "/cheap").await;
             let start = Start::of(&shop, by);
             shop.okx.order(Endpoint::Verify, act);
