@@ -84,9 +84,8 @@ async fn a_route_that_takes_one_scheme_takes_no_payment_of_the_other() {
     assert_eq!(schemes, ["exact", "aggr_deferred"]);
     for (by, path) in [(By::Exact, "/deferred"), (By::Deferred, "/exact")] {
         assert_eq!(shop.get(path, &[]).await.offers().accepts.len(), 1);
-        let mut paid = shop.envelope(by, "/cheap").await;
-        paid.as_object_mut().unwrap().remove("resource");
-        let answer = shop.pay(path, &header(&paid)).await;
+        let paid = shop.vague_payment(by).await;
+        let answer = shop.pay(path, &paid).await;
         answer.refused(402, "invalid_payment_requirements");
         assert_eq!((shop.kitchen.runs(), shop.earned(by)), (0, 0));
         assert!(shop.guard.is_empty());

@@ -1,7 +1,10 @@
 //! Transactions that take their time, and those that fail.
 
+use std::time::Duration;
+
+use alloy_primitives::B256;
 use devnet::Wallet;
-use devnet::okx::{Endpoint, Okx};
+use devnet::okx::{Act, Endpoint, Okx};
 use gateways::okx::SettleMode;
 use serde_json::json;
 
@@ -67,8 +70,7 @@ async fn a_pending_settlement_outlives_the_expiry_of_its_payment() {
     for mode in [SettleMode::Synchronous, SettleMode::Asynchronous] {
         let shop = in_mode(mode).await;
         let header = sent(&shop, "/cheap").await;
-        shop.clock
-            .advance(std::time::Duration::from_secs(30 * 24 * 3600));
+        shop.clock.advance(Duration::from_secs(30 * 24 * 3600));
         shop.pay("/cheap", &header).await.pending();
         assert_eq!(shop.on_chain(), 0);
     }
@@ -112,6 +114,83 @@ async fn a_settlement_whose_transaction_fails_is_refused_with_a_fresh_offer() {
             answer.served();
             start.check(&shop, By::Exact, meals, CENT);
         }
+    }
+}
+
+/// The second answer tells which transaction it was; from then on that one is asked about.
+#[tokio::test]
+async fn a_settlement_whose_answer_was_lost_is_followed_up_by_its_transaction() {
+    for fails in [false, true] {
+        let shop = Shop::open().await;
+        for path in ["/cheap", "/first"] {
+            let start = Start::of(&shop, By::Exact);
+            let header = shop.payment(By::Exact, path).await;
+            shop.net.chain.pause_mining(true);
+            let [buyer, other] = [&shop.net.buyers[0], &shop.net.buyers[2]];
+            if fails {
+                give_all(&shop, buyer, other);
+            }
+            shop.okx.order(Endpoint::Settle, Act::CloseAfter);
+            for _ in 0..3 {
+                shop.pay(path, &header).await.pending();
+            }
+            shop.net.chain.pause_mining(false);
+            let cooked = usize::from(path == "/cheap");
+            let answer = shop.pay(path, &header).await;
+            if fails {
+                answer.refused(402, FAILED);
+                start.check(&shop, By::Exact, cooked, 0);
+                give_all(&shop, other, buyer);
+            } else {
+                answer.served();
+                start.check(&shop, By::Exact, cooked + 1, CENT);
+            }
+            shop.pay(path, &header).await.spent();
+            assert_eq!(shop.asked(Endpoint::Settle), start.settled + 2);
+        }
+    }
+}
+
+/// The first attempt may be what used it up before it expired; only the chain could tell.
+#[tokio::test]
+async fn a_payment_that_expired_while_it_was_open_stays_open() {
+    let shop = Shop::open().await;
+    for (act, earned) in [(Act::CloseBefore, 0), (Act::CloseAfter, CENT)] {
+        let start = Start::of(&shop, By::Exact);
+        let header = shop.payment(By::Exact, "/cheap").await;
+        shop.okx.order(Endpoint::Settle, act);
+        shop.pay("/cheap", &header).await.pending();
+        shop.clock.advance(Duration::from_secs(3600));
+        start.check(&shop, By::Exact, 1, earned);
+        let again = shop.pay("/cheap", &header).await;
+        if earned == 0 {
+            again.pending();
+            shop.pay("/cheap", &header).await.pending();
+            start.check(&shop, By::Exact, 1, 0);
+        } else {
+            again.served();
+            start.check(&shop, By::Exact, 2, CENT);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_okx_does_not_know_leaves_the_payment_open() {
+    let shop = Shop::open().await;
+    for by in By::BOTH {
+        let start = Start::of(&shop, by);
+        let header = shop.payment(by, "/cheap").await;
+        let unknown = B256::repeat_byte(7);
+        let late = json!({"status": "pending", "transaction": unknown});
+        shop.okx.order(Endpoint::Settle, beside(&late));
+        for _ in 0..3 {
+            let answer = shop.pay("/cheap", &header).await;
+            answer.pending();
+            let said = answer.message("payment-response");
+            assert_eq!(said["transaction"], json!(unknown));
+        }
+        start.check(&shop, by, 1, CENT);
+        assert_eq!(shop.asked(Endpoint::Settle), start.settled + 1);
     }
 }
 

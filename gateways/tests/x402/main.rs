@@ -3,6 +3,7 @@
 //! whatever OKX does.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod absence;
 mod answer;
 mod departure;
 mod honest;

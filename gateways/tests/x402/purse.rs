@@ -57,7 +57,14 @@ impl Shop {
         serde_json::to_value(paid.await.unwrap()).unwrap()
     }
 
-    /// The same in a header.
+    /// One that does not say what it is for, in a header.
+    pub async fn vague_payment(&self, by: By) -> Header {
+        let mut envelope = self.envelope(by, "/cheap").await;
+        envelope.as_object_mut().unwrap().remove("resource");
+        header(&envelope)
+    }
+
+    /// A payment for a route, in a header.
     pub async fn payment(&self, by: By, path: &str) -> Header {
         header(&self.envelope(by, path).await)
     }

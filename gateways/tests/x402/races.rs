@@ -245,9 +245,7 @@ async fn a_forged_payment_that_is_being_verified_holds_up_the_true_one_no_longer
 async fn a_payment_that_is_open_is_good_for_its_own_request_alone() {
     let shop = Shop::open().await;
     for by in By::BOTH {
-        let mut envelope = shop.envelope(by, "/cheap").await;
-        envelope.as_object_mut().unwrap().remove("resource");
-        let paid = header(&envelope);
+        let paid = shop.vague_payment(by).await;
         let start = Start::of(&shop, by);
         shop.okx.order(Endpoint::Settle, Act::CloseAfter);
         shop.pay("/cheap", &paid).await.pending();
