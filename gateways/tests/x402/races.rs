@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_primitives::{B256, U256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use devnet::okx::{Act, Endpoint};
+use devnet::okx::{Act, Endpoint, Okx};
 use payment_evm::Authorization;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::answer::Answer;
 use crate::purse::{By, header};
 use crate::row::Start;
-use crate::shop::{CENT, Header, Shop};
+use crate::shop::{CENT, Header, Plan, Shop};
 use crate::words::beside;
 
 const CROWD: usize = 20;
@@ -239,6 +239,45 @@ async fn a_forged_payment_that_is_being_verified_holds_up_the_true_one_no_longer
     answer.refused(402, "invalid_exact_evm_signature");
     shop.pay("/cheap", &header(&envelope)).await.served();
     start.check(&shop, By::Deferred, 1, CENT);
+}
+
+/// Nothing of a batched payment is proven here, so anybody can have OKX asked about one.
+#[tokio::test]
+async fn t120_forged_payments_are_bounded_and_cost_the_true_ones_nothing_but_time() {
+    let mut plan = Plan::default();
+    plan.limits.in_flight = 3;
+    let shop = Shop::planned(plan, Okx::builder()).await;
+    let until = Arc::new(Notify::new());
+    let mut forging = JoinSet::new();
+    for _ in 0..3 {
+        let mut forged = shop.envelope(By::Deferred, "/cheap").await;
+        forged["payload"]["signature"] = shop.session.sign(B256::ZERO).into();
+        shop.okx
+            .order(Endpoint::Verify, Act::SlowBefore(until.clone()));
+        let headers = [header(&forged)];
+        forging.spawn(Shop::get_of(&shop.app, "/cheap", &headers));
+    }
+    shop.okx.arrived(Endpoint::Verify, 3).await;
+    let mut paid = Vec::new();
+    for by in By::BOTH {
+        let header = shop.payment(by, "/cheap").await;
+        let answer = shop.pay("/cheap", &header).await;
+        answer.refused(503, "too_many_payments");
+        paid.push(header);
+    }
+    for _ in 0..3 {
+        until.notify_one();
+        let answer = forging.join_next().await.unwrap().unwrap();
+        answer.refused(402, "invalid_exact_evm_signature");
+    }
+    assert!(shop.guard.is_empty());
+    for header in &paid {
+        shop.pay("/cheap", header).await.served();
+    }
+    assert_eq!(
+        (shop.kitchen.runs(), shop.earned(By::Deferred)),
+        (2, 2 * CENT)
+    );
 }
 
 #[tokio::test]

@@ -66,6 +66,9 @@ impl Row {
         shop.okx.order(Endpoint::Settle, self.act.clone());
         let answer = shop.pay(path, &header).await;
         self.seen.check(&answer);
+        if let Seen::Refused(code) = self.seen {
+            assert_eq!(answer.message("payment-response")["errorReason"], code);
+        }
         assert_eq!(shop.asked(Endpoint::Settle), start.settled + 1);
         let cooked = usize::from(path != "/first" || self.seen == Seen::Meal);
         let taken = if self.work == Work::Done { CENT } else { 0 };

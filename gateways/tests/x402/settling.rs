@@ -204,7 +204,6 @@ async fn codes_written_as_texts_are_read_as_numbers() {
         let rows = [
             Row::new(Act::Honest, Seen::Meal, Work::Done),
             Row::new(Act::CloseAfter, Pending, Work::Done),
-            Row::new(Act::rewrap("code", "50011"), AWAY, Work::Done).then(Then::Spent),
             Row::new(Act::rewrap("code", "50026"), Pending, Work::Done),
             Row::new(Act::rewrap("code", 0), Seen::Meal, Work::Done),
         ];
@@ -240,6 +239,31 @@ async fn a_service_that_refuses_what_it_has_done_leaves_the_payment_open_and_ask
     play(&shop, By::Exact, &done(named, Pending).collect::<Vec<_>>()).await;
 }
 
+/// A no to a second attempt may be about the first: it took the balance, the nonce, the time.
+#[tokio::test]
+async fn a_refusal_of_the_second_attempt_proves_nothing_about_the_first() {
+    let shop = Shop::open().await;
+    for by in By::BOTH {
+        for (act, earned) in [(Act::CloseBefore, 0), (Act::CloseAfter, CENT)] {
+            let header = shop.payment(by, "/cheap").await;
+            let start = Start::of(&shop, by);
+            shop.okx.order(Endpoint::Settle, act);
+            shop.pay("/cheap", &header).await.pending();
+            let reasons = REASONS.map(|(said, _)| no(said)).into_iter();
+            let doors = AT_THE_DOOR.map(refuse).into_iter();
+            for refusal in reasons.chain(doors) {
+                eprintln!("{by:?} {earned} {refusal:?}");
+                shop.okx.order(Endpoint::Settle, refusal);
+                shop.pay("/cheap", &header).await.pending();
+            }
+            start.check(&shop, by, 1, earned);
+            shop.pay("/cheap", &header).await.served();
+            shop.pay("/cheap", &header).await.spent();
+            start.check(&shop, by, 2, CENT);
+        }
+    }
+}
+
 /// A service that turns away what it has done breaks its word, and nobody could tell; it is not
 /// believed more than once.
 #[tokio::test]
@@ -263,6 +287,18 @@ async fn what_was_turned_away_and_done_all_the_same_is_paid_once() {
                 start.check(&shop, by, 1, CENT);
             }
         }
+    }
+}
+
+/// Where it is believed for good, the buyer is not asked to pay again until OKX itself says that
+/// the nonce was used; then there is no meal for it.
+#[tokio::test]
+async fn what_is_turned_away_at_last_and_done_all_the_same_is_spent() {
+    let shop = Shop::open().await;
+    let acts = [Act::StatusAfter(429), refuse_after((429, 50011))];
+    let rows: Vec<_> = done(acts, AWAY).map(|row| row.then(Then::Spent)).collect();
+    for by in By::BOTH {
+        play(&shop, by, &rows).await;
     }
 }
 
