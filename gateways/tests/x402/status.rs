@@ -160,7 +160,7 @@ async fn a_status_in_another_form_is_taken() {
 #[tokio::test]
 async fn a_status_that_takes_too_long_leaves_the_payment_open() {
     let shop = Shop::open().await;
-    let plan = Plan::default().options(|options| options.ask_timeout(Duration::from_millis(200)));
+    let plan = Plan::default().options(|options| options.ask_timeout(Duration::from_millis(500)));
     let hasty = shop.another(&plan, &shop.guard).await;
     let until = Arc::new(tokio::sync::Notify::new());
     for act in [
@@ -172,6 +172,7 @@ async fn a_status_that_takes_too_long_leaves_the_payment_open() {
         shop.okx.order(Endpoint::SettleStatus, act);
         let headers = std::slice::from_ref(&header);
         Shop::get_of(&hasty, "/cheap", headers).await.pending();
+        shop.okx.heal();
         until.notify_waiters();
         shop.pay("/cheap", &header).await.served();
         shop.pay("/cheap", &header).await.spent();

@@ -175,7 +175,7 @@ async fn a_verification_is_repeated_where_that_may_help_each_time_signed_anew() 
 #[tokio::test]
 async fn a_verification_that_takes_too_long_is_504_and_the_payment_stays_good() {
     let shop = Shop::open().await;
-    let short = |options: OkxOptions| options.ask_timeout(Duration::from_millis(200));
+    let short = |options: OkxOptions| options.ask_timeout(Duration::from_millis(500));
     let hasty = shop
         .another(&Plan::default().options(short), &shop.guard)
         .await;
@@ -192,6 +192,7 @@ async fn a_verification_that_takes_too_long_is_504_and_the_payment_stays_good() 
             let answer = Shop::get_of(&hasty, "/cheap", headers).await;
             answer.refused(504, "facilitator_timeout");
             untouched(&shop, by, &start);
+            shop.okx.heal();
             until.notify_waiters();
             shop.pay("/cheap", &header).await.served();
             shop.pay("/cheap", &header).await.spent();
