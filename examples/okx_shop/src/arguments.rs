@@ -18,7 +18,7 @@ settings, from the environment:
   BIND             address and port to listen on; 127.0.0.1:4030 without it
   ORIGIN           where buyers find the shop, as https://shop.example
   PARTNER          account that gets 0.003 of each report; nobody does without it
-  MPP_REALM MPP_SECRET_KEY   the shop's name, and at least 32 bytes that sign challenges
+  MPP_REALM        the shop's name in MPP challenges; okx-shop without it
   CHANNELS_DIR     where channels and their vouchers are kept; `channels` without it
   SETTLE_AFTER     seconds that a session's earnings wait to be settled; 21600 without it
   OKX_BASE_URL     another OKX than https://web3.okx.com";

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use gateways::okx::{BASE_URL, OkxKeys};
-use payment_core::{ConfigError, Secret};
-use payment_evm::{LocalSigner, random_word};
+use payment_core::ConfigError;
+use payment_evm::LocalSigner;
 
 /// What the shop runs on.
 pub(crate) struct Config {
@@ -28,7 +28,6 @@ pub(crate) struct Account {
     /// Gets a part of what a report costs; nobody does without it.
     pub(crate) partner: Option<Address>,
     pub(crate) realm: String,
-    pub(crate) secret: Secret,
     /// Where channels are kept, with the vouchers that are not settled yet. Vouchers are money: in
     /// memory they would be gone with the process.
     pub(crate) channels: PathBuf,
@@ -46,12 +45,11 @@ const NEEDED: [&str; 4] = [
 
 /// Who sets one of these means OKX too: a shop whose keys got lost on the way to it does not
 /// fall back to selling for test money.
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 6] = [
     "OKX_BASE_URL",
     "ORIGIN",
     "PARTNER",
     "MPP_REALM",
-    "MPP_SECRET_KEY",
     "CHANNELS_DIR",
     "SETTLE_AFTER",
 ];
@@ -95,8 +93,11 @@ impl Account {
         let payee = LocalSigner::from_hex(&key)
             .map_err(|_| ConfigError::setting("PAYEE_KEY", "is not a private key"))?;
         let partner = find("PARTNER").map(|text| text.parse()).transpose();
-        let partner = partner.ok().filter(|partner| *partner != Some(Address::ZERO));
-        let partner = partner.ok_or_else(|| ConfigError::setting("PARTNER", "is not an account"))?;
+        let partner = partner
+            .ok()
+            .filter(|partner| *partner != Some(Address::ZERO));
+        let partner =
+            partner.ok_or_else(|| ConfigError::setting("PARTNER", "is not an account"))?;
         let wait = find("SETTLE_AFTER").map(|text| text.parse()).transpose();
         let wait =
             wait.map_err(|_| ConfigError::setting("SETTLE_AFTER", "is not a number of seconds"))?;
@@ -106,21 +107,10 @@ impl Account {
             payee,
             partner,
             realm: find("MPP_REALM").unwrap_or_else(|| "okx-shop".to_owned()),
-            secret: match find("MPP_SECRET_KEY") {
-                Some(secret) => Secret::new(secret),
-                None => random_secret()?,
-            },
             channels: find("CHANNELS_DIR").map_or_else(|| "channels".into(), PathBuf::from),
             settle_after: wait.map_or(SETTLE_AFTER, Duration::from_secs),
         })
     }
-}
-
-/// A key for challenges of this process alone: those of an earlier one have to be asked for again.
-pub(crate) fn random_secret() -> Result<Secret, ConfigError> {
-    let word = random_word();
-    let word = word.map_err(|_| ConfigError::setting("MPP_SECRET_KEY", "no randomness"))?;
-    Ok(Secret::new(word.to_vec()))
 }
 
 /// What is found wrong only where a setting is used, by the name that the user gave it.
@@ -131,7 +121,6 @@ pub(crate) fn by_variable(wrong: ConfigError) -> ConfigError {
             let variable = match setting {
                 "okx" => "OKX_BASE_URL",
                 "realm" => "MPP_REALM",
-                "secret" => "MPP_SECRET_KEY",
                 known => known,
             };
             ConfigError::setting(variable, reason)
@@ -164,9 +153,11 @@ mod tests {
         assert!(read(&[("BIND", "[::1]:0")]).is_ok_and(|config| config.okx.is_none()));
         let four = NEEDED.map(|name| (name, if name == "PAYEE_KEY" { KEY } else { "x" }));
         let account = read(&four).ok().and_then(|config| config.okx);
-        assert!(account.is_some_and(|account| account.url == "https://web3.okx.com"
-            && account.partner.is_none()
-            && account.settle_after == SETTLE_AFTER));
+        assert!(
+            account.is_some_and(|account| account.url == "https://web3.okx.com"
+                && account.partner.is_none()
+                && account.settle_after == SETTLE_AFTER)
+        );
     }
 
     #[test]

@@ -116,7 +116,9 @@ async fn sell(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
     let (app, upkeep) = shop.begin();
-    let served = axum::serve(listener, app).with_graceful_shutdown(stop).await;
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await;
     // Only now: what the last requests have paid is looked after too.
     upkeep.end().await?;
     Ok(served?)

@@ -5,8 +5,8 @@ use gateways::okx::{OkxCharge, OkxEscrow, OkxFacilitator, OkxOptions, SaClient, 
 use mpp_core::Mpp;
 use mpp_evm::session::{Keeper, Session};
 use mpp_evm::{Charge, Split};
-use payment_core::{ConfigError, Gate, MemoryReplayGuard, PaymentProtocol};
-use payment_evm::{LocalSigner, Token};
+use payment_core::{ConfigError, Gate, MemoryReplayGuard, PaymentProtocol, Secret};
+use payment_evm::{LocalSigner, Token, random_word};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use payment_store::FileChannelStore;
 use tokio::sync::oneshot;
@@ -34,7 +34,6 @@ impl Shop {
             payee,
             partner,
             realm,
-            secret,
             channels,
             settle_after,
         } = account;
@@ -58,6 +57,7 @@ impl Shop {
         let session = Session::new(token, pay_to, OkxEscrow::new(sa.clone(), payee)).store(store);
         let keeper = Keeper::new(session.desk()).settle_after(settle_after);
 
+        let secret = challenge_secret()?;
         let mpp = || Mpp::builder(&*realm, secret.clone());
         let settle = |charge: Charge| charge.settle_with(OkxCharge::new(sa.clone()));
         let both_protocols = PaymentRouter::new()
@@ -93,6 +93,15 @@ impl Shop {
         let keeper = tokio::spawn(keeper);
         (self.app, Upkeep { stop, keeper })
     }
+}
+
+/// Signs the challenges of this process alone, as the guard remembers what has paid in this
+/// process alone. With a key that outlives it, a charge that was paid before could be shown again
+/// after a restart, and OKX be asked to settle what it has settled. It may say yes once more.
+fn challenge_secret() -> Result<Secret, ConfigError> {
+    let word = random_word();
+    let word = word.map_err(|_| ConfigError::setting("randomness", "there is none"))?;
+    Ok(Secret::new(word.to_vec()))
 }
 
 fn gate(

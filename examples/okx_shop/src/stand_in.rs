@@ -11,7 +11,7 @@ use gateways::okx::OkxKeys;
 use payment_evm::{LocalSigner, random_word};
 
 use crate::Failure;
-use crate::config::{Account, random_secret};
+use crate::config::Account;
 
 /// The shop's partner here.
 pub(crate) const PARTNER: Address = address!("0x2687BBDF8d81e64E91Cdf7fa69B933F3A3d0026A");
@@ -40,7 +40,6 @@ impl StandIn {
             payee: LocalSigner::from_hex(&self.net.seller.key.to_string())?,
             partner: Some(PARTNER),
             realm: "okx-shop".to_owned(),
-            secret: random_secret()?,
             channels: self.channels.clone(),
             settle_after: Duration::from_secs(60),
         })

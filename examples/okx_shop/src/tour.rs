@@ -87,7 +87,10 @@ async fn promise(stand_in: &StandIn, url: &str) -> Result<(), Failure> {
     let header = STANDARD.encode(payment.to_string());
     let paid = http.get(url).header("payment-signature", header);
     let text = paid.send().await?.error_for_status()?.text().await?;
-    println!("GET {url}\n    $0.01 by x402 aggr_deferred: {}", text.trim_end());
+    println!(
+        "GET {url}\n    $0.01 by x402 aggr_deferred: {}",
+        text.trim_end()
+    );
     println!("    no transaction yet: OKX settles it with others");
     Ok(())
 }
@@ -103,7 +106,10 @@ async fn talk(stand_in: &StandIn, url: &str) -> Result<(), Failure> {
         let usage = reply.usage().ok_or("the call was not paid")?;
         let said = format!("${} of ${} spent", usage.spent(), usage.deposited());
         let text = reply.into_response().text().await?;
-        println!("GET {url}\n    by an mpp session, {said}: {}", text.trim_end());
+        println!(
+            "GET {url}\n    by an mpp session, {said}: {}",
+            text.trim_end()
+        );
     }
     let closed = session.close().await?.ok_or("there was no channel")?;
     let (settled, refunded) = (closed.settled(), closed.refunded());
