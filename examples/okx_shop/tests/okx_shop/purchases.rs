@@ -1,5 +1,7 @@
 //! With keys: the same shop, settled by the OKX that they are of.
 
+use std::sync::Arc;
+
 use alloy_primitives::U256;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -71,11 +73,17 @@ async fn a_payment_that_okx_refuses_is_not_served_and_its_words_go_to_nobody() {
     let place = Place::new("refused").await;
     let shop = Shop::open(place.command()).await;
     let key = place.net.buyers[0].key.to_string();
-    for (route, protocol, endpoint) in [
-        ("weather", Protocol::X402, Endpoint::Settle),
-        ("report", Protocol::Mpp, Endpoint::ChargeSettle),
+    let invalid = Act::Lie(Arc::new(|answer| {
+        answer["isValid"] = false.into();
+        answer["invalidReason"] = WORDS.into();
+        answer["invalidMessage"] = WORDS.into();
+    }));
+    let refuse = Act::refuse(70003, WORDS);
+    for (route, protocol, endpoint, act) in [
+        ("weather", Protocol::X402, Endpoint::Verify, invalid),
+        ("report", Protocol::Mpp, Endpoint::ChargeSettle, refuse),
     ] {
-        place.okx.order(endpoint, Act::refuse(70003, WORDS));
+        place.okx.order(endpoint, act);
         let url = format!("{}/{route}", shop.url);
         let said = match buyer(&key, protocol).get(url).send().await {
             Ok(reply) => {
@@ -95,6 +103,25 @@ async fn a_payment_that_okx_refuses_is_not_served_and_its_words_go_to_nobody() {
     assert_eq!(place.balance(place.net.seller.address), U256::ZERO);
     let said = shop.ended().await;
     assert!(!said.contains(WORDS), "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_of_okx_that_is_lost_is_asked_for_again_and_paid_once() {
+    let place = Place::new("lost").await;
+    let shop = Shop::open(place.command()).await;
+    let key = place.net.buyers[0].key.to_string();
+    for (route, protocol, endpoint, due) in [
+        ("weather", Protocol::X402, Endpoint::Settle, PRICE),
+        ("report", Protocol::Mpp, Endpoint::ChargeSettle, 2 * PRICE),
+    ] {
+        place.okx.order(endpoint, Act::CloseAfter);
+        let url = format!("{}/{route}", shop.url);
+        let reply = buyer(&key, protocol).get(url).send().await.unwrap();
+        assert_eq!(reply.status(), 200, "{route}");
+        let seller = place.net.seller.address;
+        assert_eq!(place.balance(seller), U256::from(due), "{route}");
+    }
+    tells(&place, shop).await;
 }
 
 const WORDS: &str = "words-of-theirs";
