@@ -2,16 +2,29 @@ use std::fmt;
 use std::process::Stdio;
 
 use devnet::Devnet;
+use devnet::facilitator::Facilitator;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::Failure;
+use crate::purchase::{Ledger, Row};
+use crate::script;
 
 /// How the shop settles.
 pub(crate) enum Settlement {
     Facilitator(String),
     OwnKey,
+}
+
+impl Settlement {
+    /// Every way there is.
+    pub(crate) fn all(facilitator: &Facilitator) -> [Self; 2] {
+        [
+            Self::Facilitator(facilitator.url().to_owned()),
+            Self::OwnKey,
+        ]
+    }
 }
 
 impl fmt::Display for Settlement {
@@ -25,7 +38,8 @@ impl fmt::Display for Settlement {
 
 /// The shop of `examples/shop`, up until this is dropped.
 pub(crate) struct Shop {
-    pub(crate) url: String,
+    url: String,
+    name: String,
     _process: Child,
 }
 
@@ -60,12 +74,29 @@ impl Shop {
         let url = line.and_then(|line| line.split(' ').next_back().map(str::to_owned));
         Ok(Self {
             url: url.ok_or("the shop did not open")?,
+            name: settlement.to_string(),
             _process: process,
         })
     }
 
+    /// What comes of it when the script of a client buys here, with the first buyer's key.
+    pub(crate) async fn sells_to(
+        &self,
+        client: &str,
+        route: &str,
+        net: &Devnet,
+    ) -> Result<Row, Failure> {
+        let ledger = Ledger::open(net, self.runs().await?);
+        let url = format!("{}{route}", self.url);
+        let key = net.buyers[0].key.to_string();
+        let answer = script::run(client, &[&url, &key]).await?;
+        let what = format!("{client} -> {} {route}", self.name);
+        let runs = self.runs().await?;
+        Ok(ledger.close(net, what, &answer, runs).shown())
+    }
+
     /// How often a paid handler ran, by the shop's own count.
-    pub(crate) async fn runs(&self) -> Result<u64, Failure> {
+    async fn runs(&self) -> Result<u64, Failure> {
         let authority = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(authority).await?;
         let request =
