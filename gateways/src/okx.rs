@@ -19,6 +19,7 @@ mod envelope;
 mod fault;
 mod keys;
 mod options;
+pub mod parity;
 mod sign;
 
 pub use code::{ApiCode, SaCode};
