@@ -104,7 +104,7 @@ pub(crate) fn open_channel(id: ChannelId, payer: Address) -> Result<Channel, Fai
         payer,
         payee: venue.payee,
         token: venue.token,
-        authorized_signer: Address::ZERO,
+        authorized_signer: Some(Address::ZERO),
         deposit: u128::from(u64::MAX),
         settled: 0,
         close_requested_at: 0,

@@ -10,6 +10,9 @@ pub const PERMIT2: Address = address!("000000000022D473030F116dDEE9F6B43aC78BA3"
 /// The USDC of Base Sepolia: an asset that stock x402 buyers pay without being told about it.
 pub const USDC_BASE_SEPOLIA: Address = address!("036CbD53842c5426634e7929541eC2318f3dCF7e");
 
+/// The USD₮0 of X Layer, which OKX settles in by default.
+pub const USDT0_X_LAYER: Address = address!("779Ded0c9e1022225f8E0630b35a9b54bE713736");
+
 /// Compiled code of a contract in `contracts/`.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]

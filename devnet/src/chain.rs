@@ -14,7 +14,6 @@ use revm::context::TxEnv;
 use crate::artifacts::{Artifact, PERMIT2};
 use crate::clock::{ChainClock, TimeSource};
 use crate::error::{CallError, SendError, SubmitError};
-use crate::escrow::ESCROW;
 use crate::evm::{self, BASE_FEE, GAS_LIMIT, TIP};
 use crate::token::{ITollToken, Token, TokenSpec};
 use crate::wallet::Wallet;
@@ -33,11 +32,16 @@ pub struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(chain_id: u64, source: TimeSource, minter: Wallet) -> Self {
+    pub(crate) fn new(
+        chain_id: u64,
+        source: TimeSource,
+        minter: Wallet,
+        escrow: Address,
+    ) -> Self {
         let mut world = World::new(chain_id, ChainClock::new(source));
         world.place_code(PERMIT2, Artifact::permit2().runtime);
         // Nothing in its code depends on where it stands, and its constructor leaves no storage.
-        world.place_code(ESCROW, Artifact::escrow().runtime);
+        world.place_code(escrow, Artifact::escrow().runtime);
         Self {
             chain_id,
             minter,

@@ -1,8 +1,11 @@
 use alloy_primitives::{Address, address};
 use alloy_sol_types::sol;
 
-/// Where the payment-channel escrow stands on every chain of this crate.
+/// Where the payment-channel escrow stands, unless a chain is told otherwise.
 pub const ESCROW: Address = address!("E5C2000000000000000000000000000000000001");
+
+/// Where OKX's escrow stands on X Layer.
+pub const X_LAYER_ESCROW: Address = address!("5E550002e64FaF79B41D89fE8439eEb1be66CE3b");
 
 sol! {
     /// The functions, events and errors of the payment-channel escrow, for callers that encode and

@@ -4,9 +4,11 @@
 //! JSON, the contract alone decides what is valid, and whatever the script says happens to the
 //! answer after (or instead of) the work.
 
-mod act;
+mod call;
 mod exact;
 mod server;
 
-pub use act::{Act, Call, Route};
+pub use call::{Call, Route};
 pub use server::Facilitator;
+
+pub use crate::script::{Act, Change};

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, U256};
 use crate::chain::Chain;
 use crate::clock::{TimeSource, system_time};
 use crate::error::SendError;
-use crate::escrow::ESCROW;
+use crate::escrow::{ESCROW, X_LAYER_ESCROW};
 use crate::rpc::Rpc;
 use crate::token::{Token, TokenSpec};
 use crate::wallet::Wallet;
@@ -21,7 +21,7 @@ pub struct Devnet {
     pub token: Token,
     /// Every token, in the order they were asked for.
     pub tokens: Vec<Token>,
-    /// The payment-channel escrow, [`ESCROW`].
+    /// The payment-channel escrow: [`ESCROW`], or where [`DevnetBuilder::escrow`] put it.
     pub escrow: Address,
     /// Hold native coin and some of every token.
     pub buyers: Vec<Wallet>,
@@ -50,6 +50,15 @@ impl Devnet {
     pub fn builder() -> DevnetBuilder {
         DevnetBuilder::default()
     }
+
+    /// A chain that passes for X Layer: its id, its USD₮0, and the escrow where OKX has it.
+    #[must_use]
+    pub fn x_layer() -> DevnetBuilder {
+        Self::builder()
+            .chain_id(196)
+            .token(TokenSpec::usdt0())
+            .escrow(X_LAYER_ESCROW)
+    }
 }
 
 /// Says what a [`Devnet`] should be like.
@@ -58,6 +67,7 @@ pub struct DevnetBuilder {
     chain_id: u64,
     time: TimeSource,
     tokens: Vec<TokenSpec>,
+    escrow: Address,
     buyers: usize,
     purse: U256,
     port: u16,
@@ -69,6 +79,7 @@ impl Default for DevnetBuilder {
             chain_id: 84532,
             time: system_time(),
             tokens: Vec::new(),
+            escrow: ESCROW,
             buyers: 7,
             purse: U256::from(1_000_000_000),
             port: 0,
@@ -95,6 +106,13 @@ impl DevnetBuilder {
     #[must_use]
     pub fn token(mut self, spec: TokenSpec) -> Self {
         self.tokens.push(spec);
+        self
+    }
+
+    /// Puts the payment-channel escrow at another address than [`ESCROW`].
+    #[must_use]
+    pub const fn escrow(mut self, address: Address) -> Self {
+        self.escrow = address;
         self
     }
 
@@ -127,7 +145,7 @@ impl DevnetBuilder {
         // 0 owns the tokens, 1 sells, 2 settles, the others buy.
         let [minter, seller, settler] = [0, 1, 2].map(Wallet::development);
         let buyers: Vec<_> = (3..).take(self.buyers).map(Wallet::development).collect();
-        let chain = Chain::new(self.chain_id, self.time, minter.clone());
+        let chain = Chain::new(self.chain_id, self.time, minter.clone(), self.escrow);
         let coins = U256::from(10).pow(U256::from(22));
         for wallet in buyers.iter().chain([&minter, &seller, &settler]) {
             chain.set_native_balance(wallet.address, coins);
@@ -152,7 +170,7 @@ impl DevnetBuilder {
             chain: Arc::new(chain),
             token: tokens[0].clone(),
             tokens,
-            escrow: ESCROW,
+            escrow: self.escrow,
             buyers,
             seller,
             settler,

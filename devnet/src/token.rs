@@ -1,7 +1,7 @@
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::{SolValue, sol};
 
-use crate::artifacts::{Artifact, USDC_BASE_SEPOLIA};
+use crate::artifacts::{Artifact, USDC_BASE_SEPOLIA, USDT0_X_LAYER};
 
 sol! {
     /// The functions and events of the test token, for callers that encode and decode by type.
@@ -55,6 +55,12 @@ impl TokenSpec {
     #[must_use]
     pub fn usdc() -> Self {
         Self::new("USDC", "2").symbol("USDC").at(USDC_BASE_SEPOLIA)
+    }
+
+    /// USD₮0 as X Layer has it: address, domain ("USD₮0", "1") and 6 decimals.
+    #[must_use]
+    pub fn usdt0() -> Self {
+        Self::new("USD₮0", "1").at(USDT0_X_LAYER)
     }
 
     /// A token with this EIP-712 domain, 6 decimals, its name as symbol, and no address of its

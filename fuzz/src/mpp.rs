@@ -1,9 +1,9 @@
-//! A shop that takes MPP charges by authorization, permit and hash, and a buyer with a signed
+//! A shop that takes MPP charges by authorization in both forms, permit and hash, and a buyer with a signed
 //! credential for it.
 
 use std::sync::LazyLock;
 
-use alloy_primitives::{Address, B256, address};
+use alloy_primitives::{Address, B256, U256, address};
 use mpp_core::{Challenge, EchoedChallenge, Mpp, RawCredential};
 use mpp_evm::buyer::{Bill, Consent};
 use mpp_evm::{ChallengeHash, Charge, ChargeBackend, CheckedCharge, CredentialType, Due};
@@ -11,8 +11,8 @@ use payment_core::{
     Admission, Ask, Claim, Denied, Gate, Offering, PaymentProtocol, Refusal, Route, RouteGate,
     Secret, Timestamp, Units, usd,
 };
-use payment_evm::{LocalSigner, Token};
-use serde_json::Value;
+use payment_evm::{Authorization, LocalSigner, Token};
+use serde_json::{Value, json};
 
 use crate::{Head, Standing, ask, base64url, block_on, same_hex};
 
@@ -90,15 +90,19 @@ pub static BOUGHT: LazyLock<Bought> = LazyLock::new(|| {
     }
 });
 
-fn protocol() -> Mpp {
+fn usdc() -> Token {
     let usdc = address!("0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913");
-    let usdc = Token::known(8453, usdc).expect("a token of the table");
+    Token::known(8453, usdc).expect("a token of the table")
+}
+
+fn protocol() -> Mpp {
     let types = [
         CredentialType::Authorization,
+        CredentialType::Transfers,
         CredentialType::Permit2,
         CredentialType::Hash,
     ];
-    let charge = Charge::new(usdc, RECIPIENT)
+    let charge = Charge::new(usdc(), RECIPIENT)
         .credential_types(types)
         .settle_with(Watching);
     let mpp = Mpp::builder("api.example.com", Secret::new([7; 32])).method(charge);
@@ -194,6 +198,31 @@ impl Bought {
     }
 }
 
+/// The payload of a good payment in OKX's form, which names no challenge.
+///
+/// # Panics
+///
+/// When it can't be signed.
+#[must_use]
+pub fn transfer() -> Value {
+    let signer = LocalSigner::from_hex(BUYER_KEY).expect("a key");
+    let transfer = Authorization {
+        from: signer.address(),
+        to: RECIPIENT,
+        value: U256::from(1_000_000),
+        valid_after: U256::ZERO,
+        valid_before: U256::from(NOW.seconds() + 1_000),
+        nonce: B256::repeat_byte(7),
+    };
+    let signature = signer
+        .sign(&transfer.digest(&usdc().domain()))
+        .expect("signed");
+    let mut written = serde_json::to_value(transfer).expect("JSON");
+    written["type"] = "eip-3009".into();
+    written["signature"] = signature.to_hex().into();
+    json!({ "type": "transaction", "authorization": written })
+}
+
 /// Sends this JSON as a credential.
 ///
 /// # Panics
@@ -256,6 +285,15 @@ fn bound(claim: &Claim, mut payment: Box<dyn payment_core::Payment>) {
             assert!(same_hex(nonce, &bought.nonce) || same_hex(nonce, &array));
             true
         }
+        Some("transaction") => {
+            let transfer = &payload["authorization"];
+            assert_eq!(transfer["type"], "eip-3009");
+            assert!(same_hex(&transfer["to"], RECIPIENT_TEXT));
+            assert_eq!(transfer["value"], PRICE);
+            let splits = transfer["splits"].as_array();
+            assert!(splits.is_none_or(Vec::is_empty));
+            true
+        }
         Some("permit2") => {
             assert_eq!(payload["transferDetails"].as_array().map(Vec::len), Some(1));
             let transfer = &payload["transferDetails"][0];
@@ -276,7 +314,7 @@ fn bound(claim: &Claim, mut payment: Box<dyn payment_core::Payment>) {
         return assert!(payment.payer().is_none());
     }
     if signed {
-        // Only the buyer's key has signed for this challenge.
+        // Only the buyer's key has signed, for this challenge or in OKX's form.
         assert_eq!(payment.payer().expect("proven").to_string(), BUYER);
     }
     if timely {

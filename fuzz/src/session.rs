@@ -94,7 +94,7 @@ fn on_chain(deposit: u128) -> ChainState {
         payer: PAYER,
         payee: PAYEE,
         token: TOKEN,
-        authorized_signer: Address::ZERO,
+        authorized_signer: Some(Address::ZERO),
         deposit,
         settled: 0,
         close_requested_at: 0,

@@ -14,18 +14,46 @@
 //! - No text of OKX's goes anywhere: not to a buyer, not to a log. Its codes do.
 
 mod api;
+mod charge;
 mod code;
+mod compat;
 mod envelope;
+mod escrow;
+mod facilitator;
 mod fault;
 mod keys;
 mod options;
 pub mod parity;
+#[cfg(test)]
+mod peer;
+mod reason;
+mod receipt;
+mod sa;
+mod settle_answer;
+mod settle_status;
+mod settlement;
 mod sign;
+mod supported;
+pub mod wire;
 
+pub use charge::OkxCharge;
 pub use code::{ApiCode, SaCode};
+pub use compat::Compat;
+pub use escrow::OkxEscrow;
+pub use facilitator::{OkxFacilitator, SettleMode};
 pub use fault::OkxFault;
 pub use keys::OkxKeys;
 pub use options::OkxOptions;
+pub use sa::SaClient;
+pub use settle_status::SettleStatus;
+
+use alloy_primitives::{Address, address};
 
 /// Where OKX serves.
 pub const BASE_URL: &str = "https://web3.okx.com";
+
+/// The chain that OKX settles on unless told otherwise.
+pub const X_LAYER: u64 = 196;
+
+/// OKX's escrow contract on X Layer.
+pub const DEFAULT_ESCROW: Address = address!("0x5E550002e64FaF79B41D89fE8439eEb1be66CE3b");

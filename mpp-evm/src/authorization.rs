@@ -3,11 +3,11 @@
 use alloy_primitives::{Address, U256};
 use mpp_core::Presented;
 use payment_core::{ReplayKey, Timestamp};
-use payment_evm::{Authorization, EvmSignature, Untimely};
+use payment_evm::{Authorization, EvmSignature};
 
 use crate::candidate::{Candidate, LATEST_AFTER_EXPIRY};
 use crate::mismatch::Mismatch;
-use crate::payload::FlatAuthorization;
+use crate::payload::WireAuthorization;
 use crate::source::Source;
 use crate::{ChallengeHash, Due, Proof};
 
@@ -20,7 +20,7 @@ pub(crate) struct BoundAuthorization {
 impl BoundAuthorization {
     /// evm/charge, Authorization Payload, in the order of its checks; the signature comes last.
     pub(crate) fn bind(
-        payload: &FlatAuthorization<'_>,
+        payload: &WireAuthorization<'_>,
         due: &Due,
         presented: &Presented<'_>,
     ) -> Result<Self, Mismatch> {
@@ -54,16 +54,8 @@ impl BoundAuthorization {
         }
         let signature =
             EvmSignature::from_hex(&payload.signature).map_err(|_| Mismatch::SignatureForm)?;
-        let authorization = Authorization {
-            from: payload.from,
-            to: payload.to,
-            value: payload.value.get(),
-            valid_after: payload.valid_after.get(),
-            valid_before: payload.valid_before.get(),
-            nonce: payload.nonce,
-        };
         Ok(Self {
-            authorization,
+            authorization: payload.authorization(),
             signature,
             expires: presented.expires,
         })
@@ -83,12 +75,7 @@ impl Candidate for BoundAuthorization {
     }
 
     fn in_time(&self, now: Timestamp, margin_seconds: u64) -> Result<(), Mismatch> {
-        self.authorization
-            .in_time(now, margin_seconds)
-            .map_err(|untimely| match untimely {
-                Untimely::NotYet => Mismatch::NotYet,
-                _ => Mismatch::Expired,
-            })
+        Ok(self.authorization.in_time(now, margin_seconds)?)
     }
 
     fn prove(&self, due: &Due) -> Result<(Address, Proof), Mismatch> {

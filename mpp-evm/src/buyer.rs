@@ -25,6 +25,7 @@ pub mod session;
 mod sign;
 #[cfg(feature = "onchain")]
 mod transaction;
+mod transfers;
 
 pub use bill::{Bill, BillError};
 pub use sign::Consent;

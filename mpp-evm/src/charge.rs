@@ -15,6 +15,11 @@ use crate::{ChargeBackend, CredentialType, Due, Leg, Split};
 
 /// The MPP method `evm`, intent `charge`: one payment in one token for one request.
 ///
+/// Buyers come in two flavours: of the draft, and of OKX, who sign one authorization for each leg
+/// of the payment and bind none of them to the challenge ([`CredentialType::Transfers`]). A route
+/// of [`Self::new`] takes the draft's credentials, one of [`Self::okx`] takes both flavours, and
+/// [`Self::credential_types`] names them one by one.
+///
 /// ```
 /// use mpp_evm::{Charge, Split};
 /// use payment_core::usd;
@@ -33,7 +38,7 @@ use crate::{ChargeBackend, CredentialType, Due, Leg, Split};
 pub struct Charge<B = ()> {
     token: Token,
     recipient: Address,
-    types: Option<Vec<CredentialType>>,
+    types: Types,
     splits: Vec<Split>,
     external_id: Option<String>,
     permit2: Address,
@@ -47,11 +52,39 @@ impl Charge {
         Self {
             token,
             recipient,
-            types: None,
+            types: Types::Safest,
             splits: Vec::new(),
             external_id: None,
             permit2: PERMIT2,
             backend: Arc::new(()),
+        }
+    }
+
+    /// Charges buyers of OKX, and of the draft where they can pay the same, unless
+    /// [`Self::credential_types`] says otherwise:
+    ///
+    /// - An unsplit price is paid by one EIP-3009 authorization in either form; in the draft's
+    ///   where the backend settles that too.
+    /// - A split price is paid in OKX's form alone, by one authorization for each part.
+    ///
+    /// What OKX's buyers sign names no challenge: it pays whichever unpaid challenge of the same
+    /// terms it is shown to first. That it pays only once is up to the replay guard and the token.
+    ///
+    /// ```
+    /// use mpp_evm::Charge;
+    /// use payment_evm::Token;
+    /// # use alloy_primitives::address;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = Token::default_on(196).ok_or("no default token on this chain")?;
+    /// let shop = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
+    /// let charge = Charge::okx(token, shop);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn okx(token: Token, recipient: Address) -> Self {
+        Self {
+            types: Types::BothFlavours,
+            ..Self::new(token, recipient)
         }
     }
 }
@@ -60,12 +93,12 @@ impl<B> Charge<B> {
     /// Takes these types of credentials, in this order of preference. `hash` is the weakest of
     /// them and never taken unless it is named here.
     pub fn credential_types(mut self, types: impl IntoIterator<Item = CredentialType>) -> Self {
-        self.types = Some(types.into_iter().collect());
+        self.types = Types::Named(types.into_iter().collect());
         self
     }
 
     /// Adds a part of every payment that goes to somebody else: up to ten, in this order, in sum
-    /// less than any price. Only `permit2` credentials can split.
+    /// less than any price. Only `Permit2` and `Transfers` credentials can split.
     pub fn split(mut self, split: Split) -> Self {
         self.splits.push(split);
         self
@@ -105,39 +138,6 @@ impl<B> Charge<B> {
             backend,
         }
     }
-
-    /// The types that were asked for, or the safest that can pay: an authorization where the
-    /// token takes one and nothing is split.
-    fn types(&self) -> Result<Vec<CredentialType>, ConfigError> {
-        let types = match &self.types {
-            Some(types) => types.clone(),
-            None if !self.splits.is_empty() => vec![CredentialType::Permit2],
-            None if self.token.transfer == TransferMethod::Eip3009 => {
-                vec![CredentialType::Authorization]
-            }
-            None => Vec::new(),
-        };
-        let wrong = |reason: &str| Err(ConfigError::setting("credential_types", reason));
-        if types.is_empty() {
-            return wrong("none is named, and the token takes no authorizations");
-        }
-        if types
-            .iter()
-            .enumerate()
-            .any(|(at, kind)| types[..at].contains(kind))
-        {
-            return wrong("one is named twice");
-        }
-        if types.contains(&CredentialType::Authorization)
-            && self.token.transfer != TransferMethod::Eip3009
-        {
-            return wrong("the token takes no authorizations");
-        }
-        if !self.splits.is_empty() && types != [CredentialType::Permit2] {
-            return wrong("only permit2 can split a payment");
-        }
-        Ok(types)
-    }
 }
 
 impl<B: ChargeBackend> Charge<B> {
@@ -151,8 +151,8 @@ impl<B: ChargeBackend> Charge<B> {
         }
         let legs = legs(self.recipient, amount, splits)
             .ok_or_else(|| ConfigError::setting("splits", "they leave the recipient nothing"))?;
-        let types = self.types()?;
         let chain_id = self.token.chain_id;
+        let types = self.types(legs.len())?;
         if !types
             .iter()
             .all(|kind| self.backend.takes(chain_id, *kind, legs.len()))
@@ -184,6 +184,52 @@ impl<B: ChargeBackend> Charge<B> {
             spender,
         })
     }
+
+    /// The types that were asked for, or the safest of a flavour that can pay.
+    fn types(&self, legs: usize) -> Result<Vec<CredentialType>, ConfigError> {
+        let authorizations = self.token.transfer == TransferMethod::Eip3009;
+        let types = match &self.types {
+            Types::Named(types) => types.clone(),
+            Types::BothFlavours => self.both_flavours(legs),
+            Types::Safest if legs > 1 => vec![CredentialType::Permit2],
+            Types::Safest if authorizations => vec![CredentialType::Authorization],
+            Types::Safest => Vec::new(),
+        };
+        let wrong = |reason: &str| Err(ConfigError::setting("credential_types", reason));
+        if types.is_empty() {
+            return wrong("none is named, and the token takes no authorizations");
+        }
+        let twice = |(at, kind)| types[..at].contains(kind);
+        if types.iter().enumerate().any(twice) {
+            return wrong("one is named twice");
+        }
+        if !authorizations && types.iter().any(|kind| kind.is_eip3009()) {
+            return wrong("the token takes no authorizations");
+        }
+        if legs > 1 && !types.iter().all(|kind| kind.can_split()) {
+            return wrong("only permit2 credentials and transfers can split a payment");
+        }
+        Ok(types)
+    }
+
+    /// OKX's form, after the draft's where that pays the same.
+    fn both_flavours(&self, legs: usize) -> Vec<CredentialType> {
+        let drafts = CredentialType::Authorization;
+        let takes = legs == 1 && self.backend.takes(self.token.chain_id, drafts, legs);
+        let drafts = takes.then_some(drafts).into_iter();
+        drafts.chain([CredentialType::Transfers]).collect()
+    }
+}
+
+/// Which credentials a charge takes.
+#[derive(Clone, Debug)]
+enum Types {
+    /// The safest of the draft's that can pay.
+    Safest,
+    /// OKX's form, and the safest of the draft's beside it.
+    BothFlavours,
+    /// These.
+    Named(Vec<CredentialType>),
 }
 
 impl<B: ChargeBackend> Method for Charge<B> {
@@ -217,12 +263,21 @@ impl<B: ChargeBackend> Method for Charge<B> {
     }
 }
 
-/// The request object (evm/charge, Request Schema). Absent members are left out.
+/// The request object (evm/charge, Request Schema). Absent members are left out. A route that takes
+/// nothing of the draft's says nothing in its words.
 fn request(due: &Due, splits: Vec<Value>, description: Option<&str>) -> Map<String, Value> {
     let mut details = Map::new();
     details.insert("chainId".into(), json!(due.token.chain_id));
-    details.insert("credentialTypes".into(), json!(due.types));
-    details.insert("decimals".into(), json!(due.token.decimals));
+    let drafts = due.types.iter().filter(|kind| kind.is_drafts());
+    let drafts: Vec<_> = drafts.collect();
+    if !drafts.is_empty() {
+        details.insert("credentialTypes".into(), json!(drafts));
+        details.insert("decimals".into(), json!(due.token.decimals));
+    }
+    // What invites OKX's buyers to sign: we bring it to the chain. (okx, 7.5)
+    if due.types.contains(&CredentialType::Transfers) {
+        details.insert("feePayer".into(), json!(true));
+    }
     if let Some(spender) = due
         .spender
         .filter(|_| due.types.contains(&CredentialType::Permit2))

@@ -9,12 +9,16 @@ pub enum CredentialType {
     /// pays the gas.
     Authorization,
     /// OKX's form of the same: one EIP-3009 authorization for each leg of the payment, under the
-    /// word `transaction`. Nothing binds them to the challenge; each of their nonces is used once.
-    /// It has no word of its own in `credentialTypes`: a challenge that says `feePayer` invites it.
+    /// word `transaction`. It has no word of its own in `credentialTypes`: a challenge that says
+    /// `feePayer` invites it.
+    ///
+    /// Nothing binds the authorizations to the challenge. They pay whichever unpaid challenge of
+    /// the same terms they are shown to first, and once: each of their nonces is used once, by
+    /// whatever protocol and in whatever form it comes.
     #[serde(skip)]
     Transfers,
     /// A Permit2 signature with the challenge as witness. The seller sends it and pays the gas.
-    /// The only type that can split a payment.
+    /// The only type of the draft that can split a payment.
     Permit2,
     /// A signed transaction, not yet broadcast. The buyer pays the gas. Nothing binds it to the
     /// challenge; its hash is used once.
@@ -44,6 +48,21 @@ impl CredentialType {
         Self::Transaction,
         Self::Hash,
     ];
+
+    /// Whether the draft has it, so that `credentialTypes` can name it.
+    pub(crate) const fn is_drafts(self) -> bool {
+        !matches!(self, Self::Transfers)
+    }
+
+    /// Whether it is signed for the token contract itself.
+    pub(crate) const fn is_eip3009(self) -> bool {
+        matches!(self, Self::Authorization | Self::Transfers)
+    }
+
+    /// Whether one credential of it can pay several accounts.
+    pub(crate) const fn can_split(self) -> bool {
+        matches!(self, Self::Permit2 | Self::Transfers)
+    }
 
     /// The word on the wire.
     #[must_use]

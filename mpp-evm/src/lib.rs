@@ -2,8 +2,10 @@
 //!
 //! - A [`Charge`] is a payment method for `mpp_core::Mpp`: it says what a route asks for, and
 //!   compares what a buyer presents with that, value by value.
-//! - Four types of credentials pay it ([`CredentialType`]). Two are bound to the challenge by a
+//! - Several types of credentials pay it ([`CredentialType`]). Two are bound to the challenge by a
 //!   signature over its hash ([`ChallengeHash`]); the others are used once by their transaction.
+//! - Buyers of OKX are served by the same routes ([`Charge::okx`]). What they sign for a charge
+//!   names no challenge, and is used once by its nonces; their sessions need no setting.
 //! - A [`ChargeBackend`] settles it. Feature `onchain` adds `OnchainCharge`: the seller's own key.
 
 mod authorization;
@@ -28,6 +30,7 @@ mod terms;
 #[cfg(feature = "onchain")]
 mod transaction;
 mod transfer_hash;
+mod transfers;
 
 pub use backend::ChargeBackend;
 pub use challenge_hash::ChallengeHash;

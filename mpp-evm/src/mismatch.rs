@@ -1,5 +1,6 @@
 use mpp_core::refuse;
 use payment_core::Refusal;
+use payment_evm::Untimely;
 
 /// Why a payload does not pay what is due. One row each: problem type and words, none of them
 /// the buyer's.
@@ -39,6 +40,12 @@ pub(crate) enum Mismatch {
     Expired,
     /// Stays valid long after the challenge has expired.
     FarFuture,
+    /// Ends with the challenge, or soon after.
+    TooShort,
+    /// Transfers of different payers.
+    Payers,
+    /// Two transfers that can't both take place: they bear one nonce.
+    SameNonce,
     /// Not a plain type 2 transfer of the token on this chain.
     #[cfg(feature = "onchain")]
     Transaction,
@@ -67,6 +74,9 @@ impl Mismatch {
         Self::NotYet,
         Self::Expired,
         Self::FarFuture,
+        Self::TooShort,
+        Self::Payers,
+        Self::SameNonce,
         #[cfg(feature = "onchain")]
         Self::Transaction,
         #[cfg(feature = "onchain")]
@@ -92,6 +102,9 @@ impl Mismatch {
             Self::NotYet => "the payment is not valid yet",
             Self::Expired => "the payment has expired, or is about to",
             Self::FarFuture => "the payment stays valid for too long",
+            Self::TooShort => "the payment must be valid for a minute after the challenge",
+            Self::Payers => "the transfers are not all of one payer",
+            Self::SameNonce => "two transfers bear the same nonce",
             #[cfg(feature = "onchain")]
             Self::Transaction => "the transaction is not a plain transfer of the token",
             #[cfg(feature = "onchain")]
@@ -107,6 +120,15 @@ impl Mismatch {
             Self::Type | Self::NotOffered => refuse::invalid_payload(words),
             Self::Expired => refuse::payment_expired(words),
             _ => refuse::verification_failed(words),
+        }
+    }
+}
+
+impl From<Untimely> for Mismatch {
+    fn from(untimely: Untimely) -> Self {
+        match untimely {
+            Untimely::NotYet => Self::NotYet,
+            _ => Self::Expired,
         }
     }
 }

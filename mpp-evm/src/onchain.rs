@@ -18,7 +18,8 @@ use self::moved::{check_hash, check_moved};
 use crate::{ChargeBackend, CheckedCharge, CredentialType, Proof};
 
 /// Settles charges with the seller's own key over JSON-RPC. Takes every type of credential on
-/// the chain of its [`Settler`].
+/// the chain of its [`Settler`], as far as one transaction settles it: a payment that is split only
+/// by `permit2`.
 ///
 /// - A revert is a definite no, and so is a transaction that no node has taken.
 /// - No receipt is no answer: the hash is kept as evidence and looked up again.
@@ -236,8 +237,8 @@ impl OnchainCharge {
 impl ChargeBackend for OnchainCharge {
     fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool {
         // Several authorizations are several transactions: some could go through and others not.
-        let whole = kind != CredentialType::Transfers || legs == 1;
-        chain_id == self.settler.chain_id() && whole
+        let at_once = legs == 1 || kind == CredentialType::Permit2;
+        chain_id == self.settler.chain_id() && at_once
     }
 
     fn sender(&self) -> Option<Address> {

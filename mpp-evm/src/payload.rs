@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use alloy_primitives::{Address, B256};
 use payment_core::Units;
-use payment_evm::wire;
-use serde::de::{Error as _, IgnoredAny};
+use payment_evm::{Authorization, wire};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -13,20 +13,50 @@ use crate::mismatch::Mismatch;
 
 /// A payload whose members fit one type. Nothing in it has been compared with anything.
 pub(crate) enum Payload<'a> {
-    Authorization(FlatAuthorization<'a>),
+    Authorization(WireAuthorization<'a>),
+    Transfers(Vec<WireAuthorization<'a>>),
     Permit2(SignedPermit<'a>),
     Transaction(Cow<'a, str>),
     Hash(B256),
 }
 
-pub(crate) struct FlatAuthorization<'a> {
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireAuthorization<'a> {
+    #[serde(with = "wire::address")]
     pub(crate) from: Address,
+    #[serde(with = "wire::address")]
     pub(crate) to: Address,
     pub(crate) value: Units,
     pub(crate) valid_after: Units,
     pub(crate) valid_before: Units,
+    #[serde(with = "wire::word")]
     pub(crate) nonce: B256,
+    #[serde(borrow)]
     pub(crate) signature: Cow<'a, str>,
+}
+
+impl WireAuthorization<'_> {
+    /// What was signed.
+    pub(crate) const fn authorization(&self) -> Authorization {
+        Authorization {
+            from: self.from,
+            to: self.to,
+            value: self.value.get(),
+            valid_after: self.valid_after.get(),
+            valid_before: self.valid_before.get(),
+            nonce: self.nonce,
+        }
+    }
+}
+
+/// What stands beside the first transfer in OKX's form: its kind, and the transfers after it.
+#[derive(Deserialize)]
+struct Companions<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    splits: Option<Vec<Object<WireAuthorization<'a>>>>,
 }
 
 pub(crate) struct SignedPermit<'a> {
@@ -112,19 +142,20 @@ struct Members<'a> {
     transfer_details: Option<Vec<Object<TransferDetail>>>,
     #[serde(borrow)]
     witness: Option<Object<Witness<'a>>>,
-    authorization: Option<IgnoredAny>,
+    #[serde(borrow)]
+    authorization: Option<&'a RawValue>,
     hash: Option<Hex32>,
 }
 
 impl<'a> Payload<'a> {
-    /// Reads a payload. The words alone decide nothing: an OKX payload says `transaction` and
-    /// carries an authorization, which is refused here rather than taken for a raw transaction.
+    /// Reads a payload. The words alone decide nothing: `transaction` is a raw transaction of the
+    /// buyer's in the draft, and authorizations in OKX's form. (mpp, 17.1)
     pub(crate) fn read(json: &'a str) -> Result<Self, Mismatch> {
         let members: Members<'a> = serde_json::from_str(json).map_err(|_| Mismatch::Shape)?;
         let has_flat = members.has_flat();
         let has_permit = members.has_permit();
-        if members.authorization.is_some() {
-            return Err(Mismatch::Shape);
+        if let Some(json) = members.authorization {
+            return members.transfers(json);
         }
         match (&*members.kind, has_flat, has_permit, members.hash) {
             ("authorization", true, false, None) => members.authorization().ok_or(Mismatch::Shape),
@@ -157,7 +188,7 @@ impl<'a> Members<'a> {
     }
 
     fn authorization(self) -> Option<Payload<'a>> {
-        Some(Payload::Authorization(FlatAuthorization {
+        Some(Payload::Authorization(WireAuthorization {
             from: self.from?.0,
             to: self.to?.0,
             value: self.value?,
@@ -168,6 +199,27 @@ impl<'a> Members<'a> {
         }))
     }
 
+    /// OKX's form: the first transfer is an object of its own, and holds the others.
+    fn transfers(&self, json: &'a RawValue) -> Result<Payload<'a>, Mismatch> {
+        let alone = !self.has_flat()
+            && !self.has_permit()
+            && self.hash.is_none()
+            && self.signature.is_none();
+        match &*self.kind {
+            "transaction" if alone => {}
+            "authorization" | "permit2" | "transaction" | "hash" => return Err(Mismatch::Shape),
+            _ => return Err(Mismatch::Type),
+        }
+        let Companions { kind, splits } = object(json)?;
+        if kind != "eip-3009" {
+            return Err(Mismatch::Type);
+        }
+        let splits = splits.into_iter().flatten().map(|Object(split)| split);
+        Ok(Payload::Transfers(
+            std::iter::once(object(json)?).chain(splits).collect(),
+        ))
+    }
+
     fn permit2(self) -> Option<Payload<'a>> {
         Some(Payload::Permit2(SignedPermit {
             permit: self.permit?.0,
@@ -176,6 +228,12 @@ impl<'a> Members<'a> {
             signature: self.signature?.0,
         }))
     }
+}
+
+/// An object and nothing else.
+fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, Mismatch> {
+    let object: Object<T> = serde_json::from_str(json.get()).map_err(|_| Mismatch::Shape)?;
+    Ok(object.0)
 }
 
 #[cfg(test)]
@@ -199,9 +257,29 @@ mod tests {
             "witness": {"challengeHash": WORD}, "signature": "0x00"})
     }
 
+    fn transfers() -> Value {
+        let mut transfer = without(authorization(), "type");
+        let split = transfer.clone();
+        transfer["type"] = json!("eip-3009");
+        transfer["splits"] = json!([split]);
+        json!({"type": "transaction", "authorization": transfer})
+    }
+
+    /// The same with a member of the first transfer replaced.
+    fn transfers_with(member: &str, value: Value) -> Value {
+        let mut payload = transfers();
+        payload["authorization"][member] = value;
+        payload
+    }
+
     fn kind(value: &Value) -> Result<&'static str, Mismatch> {
         Ok(match Payload::read(&value.to_string())? {
             Payload::Authorization(_) => "authorization",
+            Payload::Transfers(transfers) => match transfers.len() {
+                1 => "one transfer",
+                2 => "two transfers",
+                _ => "transfers",
+            },
             Payload::Permit2(_) => "permit2",
             Payload::Transaction(_) => "transaction",
             Payload::Hash(_) => "hash",
@@ -261,6 +339,15 @@ mod tests {
                 json!({"type": "hash", "hash": WORD}),
                 vec![("signature", json!("0x")), ("value", json!("1"))],
             ),
+            (
+                transfers(),
+                vec![
+                    ("signature", json!("0x02")),
+                    ("hash", json!(WORD)),
+                    ("from", json!(ADDRESS)),
+                    ("witness", json!({"challengeHash": WORD})),
+                ],
+            ),
         ] {
             assert!(kind(&base).is_ok(), "{base}");
             for (member, value) in extras {
@@ -275,10 +362,73 @@ mod tests {
     }
 
     #[test]
-    fn the_form_that_carries_an_authorization_as_transaction_is_refused() {
-        let okx =
-            json!({"type": "transaction", "authorization": {"type": "eip-3009", "from": ADDRESS}});
-        assert_eq!(kind(&okx), Err(Mismatch::Shape));
+    fn the_form_that_carries_authorizations_as_transaction_is_read() {
+        assert_eq!(kind(&transfers()), Ok("two transfers"));
+        for none in [json!([]), json!(null)] {
+            let sole = transfers_with("splits", none);
+            assert_eq!(kind(&sole), Ok("one transfer"), "{sole}");
+        }
+        let mut sole = transfers();
+        sole["authorization"] = without(sole["authorization"].clone(), "splits");
+        assert_eq!(kind(&sole), Ok("one transfer"));
+        let unknown_members = transfers_with("memo", json!({"a": [1]}));
+        assert_eq!(kind(&unknown_members), Ok("two transfers"));
+    }
+
+    #[test]
+    fn authorizations_of_another_kind_are_not_guessed_at() {
+        for other in ["permit2", "eip-2612", "EIP-3009", "eip3009", ""] {
+            let payload = transfers_with("type", json!(other));
+            assert_eq!(kind(&payload), Err(Mismatch::Type), "{payload}");
+        }
+        let unnamed = without(transfers()["authorization"].clone(), "type");
+        let unnamed = with(transfers(), "authorization", unnamed);
+        assert_eq!(kind(&unnamed), Err(Mismatch::Shape));
+        for (word, refused) in [
+            ("authorization", Mismatch::Shape),
+            ("permit2", Mismatch::Shape),
+            ("hash", Mismatch::Shape),
+            ("Transaction", Mismatch::Type),
+        ] {
+            let payload = with(transfers(), "type", json!(word));
+            assert_eq!(kind(&payload), Err(refused), "{payload}");
+        }
+    }
+
+    #[test]
+    fn every_transfer_is_a_whole_object() {
+        let split = transfers()["authorization"]["splits"][0].clone();
+        let mut odd = vec![
+            with(transfers(), "authorization", json!([split])),
+            with(transfers(), "authorization", json!("eip-3009")),
+            transfers_with("splits", split.clone()),
+            transfers_with("splits", json!("[]")),
+            transfers_with("splits", json!([null])),
+            transfers_with(
+                "splits",
+                json!([[ADDRESS, ADDRESS, "1", "0", "9", WORD, "0x00"]]),
+            ),
+        ];
+        for member in split.as_object().unwrap().keys() {
+            odd.push(transfers_with(member, json!(null)));
+            odd.push(transfers_with(member, json!(7)));
+            odd.push(transfers_with(
+                "splits",
+                json!([without(split.clone(), member)]),
+            ));
+            odd.push(transfers_with(
+                "splits",
+                json!([split, with(split.clone(), member, json!(7))]),
+            ));
+        }
+        for amount in ["+1", "01", "0x1", "1.0", "-1", "", " 1"] {
+            odd.push(transfers_with("value", json!(amount)));
+            let split = with(split.clone(), "validBefore", json!(amount));
+            odd.push(transfers_with("splits", json!([split])));
+        }
+        for odd in odd {
+            assert_eq!(kind(&odd), Err(Mismatch::Shape), "{odd}");
+        }
     }
 
     #[test]

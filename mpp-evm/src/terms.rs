@@ -11,6 +11,7 @@ use crate::payload::Payload;
 use crate::payment::ChargePayment;
 use crate::permit2::BoundPermit;
 use crate::transfer_hash::BoundHash;
+use crate::transfers::BoundTransfers;
 use crate::{ChargeBackend, CredentialType, Due};
 
 /// What one route asks for, as the wire says it and as credentials are compared with it.
@@ -34,6 +35,10 @@ impl<B: ChargeBackend> Terms for ChargeTerms<B> {
                     BoundAuthorization::bind(&payload, due, &presented)?,
                     &presented,
                 )
+            }
+            Payload::Transfers(payload) => {
+                self.offered(CredentialType::Transfers)?;
+                self.payment(BoundTransfers::bind(&payload, due, &presented)?, &presented)
             }
             Payload::Permit2(payload) => {
                 self.offered(CredentialType::Permit2)?;

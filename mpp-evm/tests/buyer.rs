@@ -10,7 +10,8 @@ use mpp_core::{Challenge, EncodedRequest, Method, RawCredential};
 use mpp_evm::buyer::{Bill, BillError, Consent};
 use mpp_evm::{ChallengeHash, CredentialType, Split};
 use payment_core::{Timestamp, Units, usd};
-use payment_evm::Token;
+use payment_evm::{Authorization, EvmSignature, Token};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use support::*;
 
@@ -219,4 +220,169 @@ fn a_seller_who_names_no_types_is_not_sent_signatures() {
     let bill = Bill::read(&challenge, &[]).unwrap();
     assert!(!bill.types().contains(&CredentialType::Authorization));
     assert!(bill.types().contains(&CredentialType::Hash));
+}
+
+/// One dollar by a seller who pays the gas and names no types, with these splits.
+fn invited(splits: &[(&str, &str)]) -> Value {
+    let mut request: Value = terms(&charge()).request().clone().into();
+    let details = request["methodDetails"].as_object_mut().unwrap();
+    details.remove("credentialTypes");
+    details.insert("feePayer".into(), json!(true));
+    let splits: Vec<Value> = splits
+        .iter()
+        .map(|(recipient, amount)| json!({"recipient": recipient, "amount": amount}))
+        .collect();
+    if !splits.is_empty() {
+        details.insert("splits".into(), json!(splits));
+    }
+    request
+}
+
+/// The transfers of a payload, each with a signature that is the payer's.
+fn transfers(payload: &Value) -> Vec<Authorization> {
+    let (first, rest) = (
+        &payload["authorization"],
+        &payload["authorization"]["splits"],
+    );
+    let rest = rest.as_array().map(Vec::as_slice).unwrap_or_default();
+    let all = std::iter::once(first).chain(rest);
+    all.map(|transfer| {
+        let authorization = Authorization::deserialize(transfer).unwrap();
+        let signature = EvmSignature::from_hex(transfer["signature"].as_str().unwrap()).unwrap();
+        let digest = authorization.digest(&usdc().domain());
+        assert_eq!(signature.recover(&digest), Ok(payer().address()));
+        assert_eq!(authorization.from, payer().address());
+        assert!(authorization.valid_after.is_zero());
+        authorization
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn transfers_move_the_amount_and_no_more_whoever_gets_the_parts() {
+    let someone = STRANGER.to_string();
+    let payee = RECIPIENT.to_string();
+    let twice = [(&*someone, "300000"), (&*someone, "300000")];
+    for (splits, values) in [
+        (&[][..], vec![1_000_000]),
+        (&[(&*someone, "1")], vec![999_999, 1]),
+        // One account twice, and the payee itself: each leg is a transfer of its own.
+        (&twice, vec![400_000, 300_000, 300_000]),
+        (&[(&*payee, "999999")], vec![1, 999_999]),
+    ] {
+        let challenge = challenge_of(&invited(splits));
+        let bill = Bill::read(&challenge, &[]).unwrap();
+        let header = bill.transfers(&payer(), consent()).await.unwrap();
+        assert!(header.is_sensitive());
+        let payload = case(&header).payload;
+        assert_eq!(payload["type"], "transaction");
+        assert_eq!(payload["authorization"]["type"], "eip-3009");
+        assert_eq!(
+            payload["authorization"].get("splits").is_some(),
+            !splits.is_empty()
+        );
+        let signed = transfers(&payload);
+        let legs = bill.legs().iter().map(|leg| (leg.to, leg.amount.get()));
+        assert!(signed.iter().map(|one| (one.to, one.value)).eq(legs));
+        assert!(signed.iter().map(|one| one.value.to::<u64>()).eq(values));
+        for (place, one) in signed.iter().enumerate() {
+            assert_eq!(one.valid_before.to::<u64>(), EXPIRES + 60);
+            assert!(signed[..place].iter().all(|other| other.nonce != one.nonce));
+        }
+        let again = bill.transfers(&payer(), consent()).await.unwrap();
+        assert_ne!(transfers(&case(&again).payload)[0].nonce, signed[0].nonce);
+    }
+}
+
+#[tokio::test]
+async fn transfers_end_within_a_day_and_are_within_what_was_agreed() {
+    let mut challenge = challenge_of(&invited(&[]));
+    challenge.expires = Some("2099-01-01T00:00:00Z".into());
+    let bill = Bill::read(&challenge, &[]).unwrap();
+    let header = bill.transfers(&payer(), consent()).await.unwrap();
+    let day = ISSUED + 60 + 24 * 3600;
+    let signed = transfers(&case(&header).payload);
+    assert_eq!(signed[0].valid_before.to::<u64>(), day);
+    let now = Timestamp::from_seconds(ISSUED + 60);
+    assert_eq!(bill.transfers_valid_until(now).unwrap(), day);
+
+    let cheap = Consent::up_to(Units::from(999_999), now);
+    assert!(matches!(
+        bill.transfers(&payer(), cheap).await,
+        Err(BillError::TooMuch { .. })
+    ));
+    challenge.expires = Some("2026-01-15T12:05:00Z".into());
+    let bill = Bill::read(&challenge, &[]).unwrap();
+    let late = Consent::up_to(Units::from(1_000_000), Timestamp::from_seconds(EXPIRES));
+    assert!(matches!(
+        bill.transfers(&payer(), late).await,
+        Err(BillError::Expired)
+    ));
+}
+
+#[tokio::test]
+async fn transfers_are_for_who_invites_them() {
+    let someone = STRANGER.to_string();
+    let split = [(&*someone, "1")];
+    let types = |request: &Value| {
+        let challenge = challenge_of(request);
+        Bill::read(&challenge, &[]).unwrap().types().to_vec()
+    };
+    let named = |splits: &[(&str, &str)], names: &[&str]| {
+        let mut request = invited(splits);
+        request["methodDetails"]["credentialTypes"] = json!(names);
+        types(&request)
+    };
+    let unpaid = |payer: Value| {
+        let mut request = invited(&[]);
+        request["methodDetails"]["feePayer"] = payer;
+        types(&request)
+    };
+    assert_eq!(types(&invited(&[]))[0], CredentialType::Transfers);
+    assert_eq!(types(&invited(&split))[0], CredentialType::Transfers);
+    assert_eq!(
+        named(&[], &["authorization"]),
+        [CredentialType::Authorization]
+    );
+    assert_eq!(
+        named(&split, &["permit2"]),
+        [CredentialType::Permit2, CredentialType::Transfers]
+    );
+    for silent in [json!(false), json!(null)] {
+        assert!(!unpaid(silent).contains(&CredentialType::Transfers));
+    }
+    let mut request = invited(&[]);
+    request["methodDetails"]["feePayer"] = json!(false);
+    let challenge = challenge_of(&request);
+    let bill = Bill::read(&challenge, &[]).unwrap();
+    assert!(matches!(
+        bill.transfers(&payer(), consent()).await,
+        Err(BillError::CannotPay(CredentialType::Transfers))
+    ));
+}
+
+#[test]
+fn an_invitation_does_not_make_an_odd_challenge_a_bill() {
+    let someone = STRANGER.to_string();
+    for splits in [
+        &[(&*someone, "1000000")][..],
+        &[(&*someone, "600000"), (&*someone, "600000")],
+        &[(&*someone, "0")],
+    ] {
+        let challenge = challenge_of(&invited(splits));
+        let read = Bill::read(&challenge, &[]);
+        assert!(matches!(read, Err(BillError::Splits)), "{splits:?}");
+    }
+    let mut unknown = invited(&[]);
+    unknown["currency"] = json!(someone);
+    assert!(matches!(
+        Bill::read(&challenge_of(&unknown), &[]),
+        Err(BillError::UnknownToken { .. })
+    ));
+    let mut word = invited(&[]);
+    word["methodDetails"]["feePayer"] = json!("true");
+    assert!(matches!(
+        Bill::read(&challenge_of(&word), &[]),
+        Err(BillError::Request(_))
+    ));
 }

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, address};
 use mpp_core::{Challenge, EncodedRequest, RawCredential};
 use mpp_evm::CredentialType;
 use mpp_evm::buyer::BillError;
-use mpp_evm::buyer::session::{NeedVoucher, SessionBill, SessionPayload, SessionReceipt};
+use mpp_evm::buyer::session::{Dialect, NeedVoucher, SessionBill, SessionPayload, SessionReceipt};
 use mpp_evm::session::{ChannelId, Opening, top_up_nonce};
 use payment_core::Timestamp;
 use payment_evm::{Token, TransferMethod};
@@ -259,10 +259,11 @@ fn odd_challenges_are_not_bills() {
 }
 
 #[test]
-fn a_seller_who_names_no_types_is_not_sent_signatures() {
+fn a_seller_who_names_no_types_and_pays_no_gas_is_not_sent_signatures() {
     let bill = edited(|request| {
         let details = request["methodDetails"].as_object_mut().unwrap();
         details.remove("credentialTypes");
+        details.remove("feePayer");
     });
     assert_eq!(bill.unwrap().types(), [CredentialType::Hash]);
 }
@@ -346,4 +347,67 @@ fn receipts_and_demands_are_read_strictly() {
     assert!(NeedVoucher::from_event(r#"{"channelId":1}"#).is_err());
     let twice = receipt().to_string().replacen('{', r#"{"spent":"1","#, 1);
     assert!(SessionReceipt::from_event(&twice).is_err());
+}
+
+/// The vectors of OKX's wire: its challenge of a session, and the payer's key.
+fn okx() -> (Value, SessionBill, payment_evm::LocalSigner) {
+    let wire = vectors::load("okx_wire.json")["mpp"].clone();
+    let line = vectors::text(&wire["sessionChallenge"], "wwwAuthenticate");
+    let bill = SessionBill::read(&Challenge::parse(line).unwrap(), &[]).unwrap();
+    let keys = vectors::load("eip712_okx.json")["keys"].clone();
+    let key = vectors::text(&keys["payer"], "privateKey");
+    (wire, bill, payment_evm::LocalSigner::from_hex(key).unwrap())
+}
+
+#[tokio::test]
+async fn to_okx_sellers_credentials_are_the_recorded_ones_byte_for_byte() {
+    let (wire, bill, signer) = okx();
+    assert_eq!(bill.dialect(), Dialect::Okx);
+    assert_eq!(bill.types()[0], CredentialType::Transfers);
+    let open = &wire["sessionOpen"]["credential"]["payload"];
+    let salt = vectors::text(open, "salt").parse().unwrap();
+    let purse = bill.purse(signer.address(), salt);
+    let end = 1_790_000_000;
+    let cases = [
+        ("sessionOpen", purse.open(&signer, 1_000_000, end, 0).await),
+        (
+            "sessionTopUp",
+            purse.top_up(&signer, 500_000, end, salt).await,
+        ),
+        ("sessionVoucher", purse.voucher(&signer, 250_000).await),
+        ("sessionClose", purse.close(&signer, 250_000).await),
+    ];
+    for (name, payload) in cases {
+        let expected = vectors::text(&wire[name], "authorization");
+        assert_eq!(written(&bill, &payload.unwrap()), expected, "{name}");
+    }
+}
+
+#[test]
+fn okx_words_are_for_who_pays_the_gas_and_names_no_types() {
+    let (wire, ..) = okx();
+    let request = &wire["sessionChallenge"]["request"];
+    let read = |change: &dyn Fn(&mut Value)| {
+        let mut request = request.clone();
+        change(&mut request["methodDetails"]);
+        let encoded = EncodedRequest::encode(request.as_object().unwrap()).unwrap();
+        let challenge = Challenge::new("id", "realm", "evm", "session", encoded);
+        SessionBill::read(&challenge, &[]).unwrap()
+    };
+    let hash_only = read(&|details| details["feePayer"] = json!(false));
+    assert_eq!(hash_only.dialect(), Dialect::Draft);
+    assert_eq!(hash_only.types(), [CredentialType::Hash]);
+    let named = read(&|details| details["credentialTypes"] = json!(["authorization"]));
+    assert_eq!(named.dialect(), Dialect::Draft);
+    assert_eq!(named.types(), [CredentialType::Authorization]);
+}
+
+#[test]
+fn what_okx_sellers_get_outlives_the_challenge_but_not_a_day() {
+    let (_, bill, _) = okx();
+    let end = 1_790_000_000;
+    let at = |seconds| bill.valid_until(Timestamp::from_seconds(seconds));
+    assert_eq!(at(end - 300).unwrap(), end + 60);
+    assert_eq!(at(end - 90_000).unwrap(), end - 90_000 + 86_400);
+    assert!(matches!(at(end), Err(BillError::Expired)));
 }

@@ -65,6 +65,95 @@ fn permits_advertise_their_spender_and_contract() {
     );
 }
 
+/// A shop that takes OKX's buyers.
+fn okx() -> Charge {
+    Charge::okx(usdc(), RECIPIENT)
+}
+
+#[test]
+fn a_route_of_both_flavours_speaks_the_words_of_both() {
+    let asked = request(&okx().settle_with(Yes));
+    let details = json!({
+        "chainId": 8453, "credentialTypes": ["authorization"], "decimals": 6, "feePayer": true,
+    });
+    assert_eq!(asked["methodDetails"], details);
+    // What is named keeps its order, and a flavour is asked for by naming its types.
+    let types = [CredentialType::Hash, CredentialType::Transfers];
+    let named = request(&charge().credential_types(types));
+    assert_eq!(named["methodDetails"]["credentialTypes"], json!(["hash"]));
+    assert_eq!(named["methodDetails"]["feePayer"], json!(true));
+    let hash = request(&charge().credential_types([CredentialType::Hash]));
+    assert_eq!(hash["methodDetails"].get("feePayer"), None);
+    assert_eq!(
+        hash,
+        request(
+            &okx()
+                .credential_types([CredentialType::Hash])
+                .settle_with(Yes)
+        )
+    );
+}
+
+#[test]
+fn a_route_of_okxs_flavour_alone_says_nothing_in_the_drafts_words() {
+    let split = || Split::new(STRANGER, usd!("0.1"));
+    let details = |charge: &dyn Method| {
+        let terms = charge.terms(&Route::priced(usd!("1"))).unwrap();
+        terms.request()["methodDetails"].clone()
+    };
+    let alone = json!({"chainId": 8453, "feePayer": true});
+    let transfers = charge().credential_types([CredentialType::Transfers]);
+    assert_eq!(details(&transfers), alone);
+    // A backend that settles OKX's form alone leaves nothing of the draft's.
+    assert_eq!(details(&okx().settle_with(OnlyTransfers)), alone);
+    let splits = json!([{"recipient": STRANGER.to_checksum(None), "amount": "100000"}]);
+    let divided = json!({"chainId": 8453, "feePayer": true, "splits": splits});
+    let charge = okx().split(split()).settle_with(Yes);
+    assert_eq!(details(&charge), divided);
+    // Permits can be asked for beside it.
+    let both = [CredentialType::Permit2, CredentialType::Transfers];
+    let charge = okx().split(split()).credential_types(both).settle_with(Yes);
+    let details = details(&charge);
+    assert_eq!(details["credentialTypes"], json!(["permit2"]));
+    assert_eq!(details["feePayer"], json!(true));
+}
+
+#[test]
+fn okxs_flavour_is_off_unless_it_is_asked_for() {
+    let plain = terms(&charge());
+    assert_eq!(plain.request()["methodDetails"].get("feePayer"), None);
+    // Nor is it taken for want of another.
+    let bridged = usdc().transfer(TransferMethod::Permit2);
+    let bridged = Charge::okx(bridged, RECIPIENT).settle_with(Yes);
+    let route = Route::priced(usd!("1"));
+    assert!(refused(&bridged, &route).contains("no authorizations"));
+    let narrow = okx()
+        .split(Split::new(STRANGER, usd!("0.1")))
+        .settle_with(OnlyTransfers);
+    assert!(refused(&narrow, &route).contains("can't settle"));
+}
+
+/// Settles transfers in OKX's form, in one part, and nothing else.
+struct OnlyTransfers;
+
+impl ChargeBackend for OnlyTransfers {
+    fn takes(&self, _: u64, kind: CredentialType, legs: usize) -> bool {
+        kind == CredentialType::Transfers && legs == 1
+    }
+    fn sender(&self) -> Option<Address> {
+        None
+    }
+    async fn verify(&self, _: &CheckedCharge) -> Result<(), Denied> {
+        Ok(())
+    }
+    async fn settle(&self, _: &CheckedCharge) -> Result<B256, Denied> {
+        Ok(SETTLED_BY)
+    }
+    async fn reconcile(&self, _: &CheckedCharge, _: &[u8]) -> Result<B256, Denied> {
+        Ok(SETTLED_BY)
+    }
+}
+
 #[test]
 fn types_keep_the_sellers_order_and_hash_is_never_there_unasked() {
     let types = [CredentialType::Permit2, CredentialType::Authorization];
@@ -119,7 +208,7 @@ fn splits_leave_the_recipient_something_and_number_ten_at_most() {
 
 #[test]
 fn types_that_can_not_work_are_refused_when_the_route_is_built() {
-    use CredentialType::{Authorization, Hash, Permit2};
+    use CredentialType::{Authorization, Hash, Permit2, Transfers};
     let route = Route::priced(usd!("1"));
     let split = || charge().split(Split::new(STRANGER, usd!("0.1")));
     let bridged = || {
@@ -135,6 +224,9 @@ fn types_that_can_not_work_are_refused_when_the_route_is_built() {
         ),
         (split().credential_types([Authorization]), "only permit2"),
         (split().credential_types([Hash]), "only permit2"),
+        (split().credential_types([Transfers, Hash]), "only permit2"),
+        (charge().credential_types([Transfers, Transfers]), "twice"),
+        (bridged().credential_types([Transfers]), "no authorizations"),
         (
             bridged().credential_types([Authorization]),
             "no authorizations",

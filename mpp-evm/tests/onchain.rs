@@ -14,7 +14,7 @@ use alloy_sol_types::{SolCall, sol};
 use devnet::{Fault, ITollToken, PERMIT2};
 use http::HeaderValue;
 use mpp_core::{PAYMENT_RECEIPT, RawCredential};
-use mpp_evm::{CredentialType, Split};
+use mpp_evm::{ChallengeHash, ChargeBackend, CredentialType, OnchainCharge, Split};
 use net::{Answer, PRICE, Shop, signer};
 use payment_core::{Denied, usd};
 use payment_evm::{Authorization, EvmSignature};
@@ -53,6 +53,95 @@ async fn an_authorization_pays_once() {
         .await
         .is_refused("invalid-challenge");
     assert_eq!((shop.income(), shop.served()), (PRICE, 1));
+}
+
+/// Takes both flavours of an authorization.
+async fn of_both_flavours() -> Shop {
+    let both = [CredentialType::Authorization, CredentialType::Transfers];
+    Shop::with(|charge| charge.credential_types(both)).await
+}
+
+#[tokio::test]
+async fn an_authorization_in_okxs_form_pays_once_whatever_challenge_it_is_shown_to() {
+    let shop = of_both_flavours().await;
+    let (first, second) = (shop.challenge().await, shop.challenge().await);
+    let transfer = shop.transfer_to_seller(&first);
+    let answer = shop.get(Some(&shop.okx(&first, &[transfer]))).await;
+    answer.is_served();
+    assert_eq!((shop.income(), shop.served()), (PRICE, 1));
+    let hash: B256 = answer.receipt().reference.parse().unwrap();
+    assert!(shop.net.chain.receipt(hash).unwrap().status());
+    // Nothing in what was signed names the first challenge.
+    let height = shop.net.chain.height();
+    for challenge in [&first, &second] {
+        let again = shop.okx(challenge, &[transfer]);
+        shop.get(Some(&again)).await.is_refused("invalid-challenge");
+    }
+    assert_eq!((shop.net.chain.height(), shop.served()), (height, 1));
+    // And the second challenge is still good, for another transfer.
+    let other = shop.transfer_to_seller(&second);
+    shop.get(Some(&shop.okx(&second, &[other])))
+        .await
+        .is_served();
+    assert_eq!(shop.income(), 2 * PRICE);
+}
+
+#[tokio::test]
+async fn one_authorization_does_not_pay_in_both_forms() {
+    for okx_first in [true, false] {
+        let shop = of_both_flavours().await;
+        let (bound, other) = (shop.challenge().await, shop.challenge().await);
+        let authorization = Authorization {
+            nonce: ChallengeHash::Packed.of(&bound.id, &bound.realm),
+            ..shop.transfer_to_seller(&bound)
+        };
+        let flat = shop.flat(&bound, &authorization);
+        let nested = shop.okx(&other, &[authorization]);
+        let (first, second) = if okx_first {
+            (nested, flat)
+        } else {
+            (flat, nested)
+        };
+        shop.get(Some(&first)).await.is_served();
+        let answer = shop.get(Some(&second)).await;
+        answer.is_refused("invalid-challenge");
+        assert_eq!((shop.income(), shop.served()), (PRICE, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_that_was_used_elsewhere_is_refused_before_it_is_served() {
+    let shop = of_both_flavours().await;
+    let challenge = shop.challenge().await;
+    let transfer = shop.transfer_to_seller(&challenge);
+    let signature = shop
+        .buyer()
+        .sign(&transfer.digest(&shop.token.domain()))
+        .unwrap();
+    let (chain, sender) = (&shop.net.chain, &shop.net.buyers[1]);
+    let used = chain.send(sender, shop.token.address, transfer.calldata(&signature));
+    assert!(used.unwrap().status());
+    let answer = shop.get(Some(&shop.okx(&challenge, &[transfer]))).await;
+    answer.is_refused("verification-failed");
+    assert_eq!(shop.served(), 0);
+}
+
+#[tokio::test]
+async fn what_takes_several_transactions_is_not_offered() {
+    let net = devnet::Devnet::start().await.unwrap();
+    let own = OnchainCharge::new(net::settler(&net).await);
+    let chain_id = net.token.chain_id;
+    for (kind, legs, takes) in [
+        (CredentialType::Transfers, 1, true),
+        (CredentialType::Transfers, 2, false),
+        (CredentialType::Authorization, 1, true),
+        (CredentialType::Authorization, 2, false),
+        (CredentialType::Permit2, 2, true),
+        (CredentialType::Hash, 2, false),
+    ] {
+        assert_eq!(own.takes(chain_id, kind, legs), takes, "{kind:?} {legs}");
+        assert!(!own.takes(chain_id + 1, kind, legs), "{kind:?} {legs}");
+    }
 }
 
 #[tokio::test]
@@ -346,16 +435,21 @@ async fn a_revert_found_later_is_a_definite_no() {
 
 #[tokio::test]
 async fn a_signature_that_somebody_else_sent_is_not_taken_for_a_no() {
-    let shop = Shop::taking(CredentialType::Authorization).await;
-    let credential = shop.authorization(&shop.challenge().await).await;
-    let copied = payload(&credential);
-    let authorization: Authorization = serde_json::from_value(copied.clone()).unwrap();
-    let signature = EvmSignature::from_hex(copied["signature"].as_str().unwrap()).unwrap();
-    let answer = visit_behind(&shop, &credential, authorization.calldata(&signature)).await;
-    assert_eq!((answer.status, &*answer.code), (503, "settlement_pending"));
-    assert_eq!((shop.income(), shop.served()), (PRICE, 1));
-    // However often it is asked, the buyer is never told to pay again.
-    assert_eq!(shop.get(Some(&credential)).await.status, 503);
+    for kind in [CredentialType::Authorization, CredentialType::Transfers] {
+        let shop = Shop::taking(kind).await;
+        let credential = shop.pay_by(kind, &shop.challenge().await).await;
+        let copied = match kind {
+            CredentialType::Transfers => payload(&credential)["authorization"].clone(),
+            _ => payload(&credential),
+        };
+        let authorization: Authorization = serde_json::from_value(copied.clone()).unwrap();
+        let signature = EvmSignature::from_hex(copied["signature"].as_str().unwrap()).unwrap();
+        let answer = visit_behind(&shop, &credential, authorization.calldata(&signature)).await;
+        assert_eq!((answer.status, &*answer.code), (503, "settlement_pending"));
+        assert_eq!((shop.income(), shop.served()), (PRICE, 1));
+        // However often it is asked, the buyer is never told to pay again.
+        assert_eq!(shop.get(Some(&credential)).await.status, 503);
+    }
 }
 
 #[tokio::test]
@@ -380,6 +474,7 @@ async fn a_signature_that_was_used_before_it_was_sent_is_not_taken_for_a_no() {
 async fn a_settlement_without_evidence_is_sent_again_only_while_its_nonce_is_free() {
     for kind in [
         CredentialType::Authorization,
+        CredentialType::Transfers,
         CredentialType::Permit2,
         CredentialType::Transaction,
     ] {

@@ -72,7 +72,7 @@ fn channel(id: ChannelId, domain: &Value, signer: Address) -> Channel {
         payer: signer,
         payee: venue.payee,
         token: venue.token,
-        authorized_signer: Address::ZERO,
+        authorized_signer: Some(Address::ZERO),
         deposit: u128::MAX,
         settled: 0,
         close_requested_at: 0,

@@ -52,8 +52,9 @@
 //!
 //! - Nothing is signed above the limit of one payment, above what is left of the total, for a
 //!   network that was not named, or for a token whose decimals we only know from the seller.
-//! - One request makes at most one signature. While the outcome of a payment is not known, the
-//!   same bytes are sent again; when that does not help, the caller gets the payment to ask later.
+//! - One request is paid at most once: by one signature, or by one for each part of the price where
+//!   a seller takes it in parts. While the outcome of a payment is not known, the same bytes are
+//!   sent again; when that does not help, the caller gets the payment to ask later.
 //! - What was signed and may have been seen counts as spent, whatever the seller says.
 //! - A payment goes to the URL that the caller gave, over TLS or within this machine. No redirect
 //!   is followed.

@@ -1,5 +1,5 @@
-//! The MPP intent `charge` of the method `evm`, by EIP-3009: challenges read, credentials
-//! written, receipts read.
+//! The MPP intent `charge` of the method `evm`, by EIP-3009 in the draft's form or in OKX's:
+//! challenges read, credentials written, receipts read.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -50,25 +50,52 @@ fn offer(
     if challenge.credential_header() == AUTHORIZATION && asked.contains_key(AUTHORIZATION) {
         return Err(Skip::Header);
     }
-    if !bill.types().contains(&CredentialType::Authorization) {
-        return Err(Skip::Transfer);
-    }
-    if bill.legs().len() != 1 {
-        return Err(Skip::Split);
-    }
+    // mpp, 4: nobody accepts a credential for a challenge without an end.
+    let expires = challenge.expires_at().ok_or(Skip::NoExpiry)?;
+    let valid_until = match form(&bill)? {
+        Form::Authorization => expires,
+        Form::Transfers => {
+            let end = bill.transfers_valid_until(now);
+            Timestamp::from_seconds(end.map_err(|_| Skip::Expired)?)
+        }
+    };
     let bid = Bid {
         network: bill.token().network(),
         asset: bill.token().address,
         amount: bill.amount(),
         pay_to: bill.recipient(),
-        // mpp, 4: nobody accepts a credential for a challenge without an end.
-        valid_until: challenge.expires_at().ok_or(Skip::NoExpiry)?,
+        valid_until,
         described: Description {
             decimals: decimals(challenge)?,
             ..Description::default()
         },
     };
     rules.judge(&bid, Terms::Mpp(Box::new(challenge.clone())), now)
+}
+
+/// What we sign for a bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// One authorization, tied to the challenge.
+    Authorization,
+    /// One for each leg, tied to nothing.
+    Transfers,
+}
+
+/// The form that the seller prefers, of those that can pay this bill.
+fn form(bill: &Bill<'_>) -> Result<Form, Skip> {
+    let whole = bill.legs().len() == 1;
+    let found = bill.types().iter().find_map(|kind| match kind {
+        CredentialType::Authorization if whole => Some(Form::Authorization),
+        CredentialType::Transfers => Some(Form::Transfers),
+        _ => None,
+    });
+    let by_splits = bill.types().contains(&CredentialType::Authorization);
+    found.ok_or(if by_splits {
+        Skip::Split
+    } else {
+        Skip::Transfer
+    })
 }
 
 pub(crate) fn skip(error: &BillError, rules: &Rules) -> Skip {
@@ -98,7 +125,7 @@ fn decimals(challenge: &Challenge) -> Result<Option<u64>, Skip> {
     }
 }
 
-/// Signs for this challenge: the nonce ties the payment to it.
+/// Signs for this challenge.
 pub(crate) async fn credential<S: Signer>(
     challenge: &Challenge,
     offer: &Offer,
@@ -107,7 +134,11 @@ pub(crate) async fn credential<S: Signer>(
     let tokens = std::slice::from_ref(&offer.token);
     let bill = Bill::read(challenge, tokens).map_err(unsigned)?;
     let consent = Consent::up_to(offer.amount, offer.seen);
-    let value = bill.authorize(signer, consent).await.map_err(unsigned)?;
+    let signed = match form(&bill).map_err(|_| BuyerError::Credential)? {
+        Form::Authorization => bill.authorize(signer, consent).await,
+        Form::Transfers => bill.transfers(signer, consent).await,
+    };
+    let value = signed.map_err(unsigned)?;
     Ok(Credential::new(challenge.credential_header(), value))
 }
 

@@ -25,7 +25,7 @@ impl Credential {
 
 /// One signed payment: what was paid, to whom, and what is known of its fate.
 ///
-/// There is one of these for each signature, and its amount counts against the buyer's total
+/// There is one of these for each request that was paid, and its amount counts against the buyer's total
 /// until [`Payment::give_back`].
 pub struct Payment {
     pub(crate) offer: Offer,
@@ -111,8 +111,8 @@ impl Payment {
     }
 
     /// Gives the amount back to the buyer's total. Only for who knows that the payment did not
-    /// happen and can't any more: the chain says that the nonce is unused, and
-    /// [`Self::valid_until`] has passed.
+    /// happen and can't any more: the chain says that the nonce is unused, or all of them where it
+    /// was paid in parts, and [`Self::valid_until`] has passed.
     pub fn give_back(mut self) {
         if let Some(counted) = self.counted.take() {
             counted.give_back();

@@ -55,6 +55,8 @@ pub use self::terms::Difference;
 ///   the seller's choice, unless [`SessionBuilder::escrow`] names one.
 /// - What the seller says to have charged is believed between what it said before and what it was
 ///   promised. Otherwise the whole promise counts as charged, and the caller is told.
+/// - A seller that speaks OKX's dialect says nothing of it: each call that has an answer counts at
+///   its price, and one without an answer as all that was promised. It is sent once.
 pub struct Session<S> {
     buyer: Buyer<S>,
     plan: Plan,
@@ -140,9 +142,11 @@ impl<S: Signer> Session<S> {
         self.record.as_ref().filter(dead)
     }
 
-    fn purse(&self, record: &Record, token: &Token) -> Result<Purse, SessionError> {
+    /// The end of the channel that speaks as the seller does: what it writes answers this bill.
+    fn purse(&self, record: &Record, bill: &SessionBill) -> Result<Purse, SessionError> {
         let other = SessionError::OtherChannel(Difference::Token);
-        Purse::new(record.opening(), token.clone()).ok_or(other)
+        let purse = Purse::new(record.opening(), bill.token().clone()).ok_or(other)?;
+        Ok(purse.speaking(bill.dialect()))
     }
 
     /// Takes over a change; it is on the disk, where there is one, before anything is sent.

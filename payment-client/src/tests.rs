@@ -3,6 +3,7 @@
 mod exchange;
 mod hostile;
 mod limits;
+mod okx;
 mod outcome;
 mod proof;
 mod session;

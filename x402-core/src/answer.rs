@@ -38,7 +38,8 @@ pub enum SettleAnswer {
         amount: Option<Units>,
     },
     /// The facilitator has taken the payment for a batch, and owes it. Only what settles in
-    /// batches ([`Settlement::Batch`](crate::Settlement)) is settled by this.
+    /// batches ([`Settlement::Batch`](crate::Settlement)) is settled by this; for anything else it
+    /// is an unknown outcome.
     Deferred {
         /// Where.
         network: Network,
@@ -106,11 +107,13 @@ impl VerifyAnswer {
 impl SettleAnswer {
     /// Reads the answer of `/settle`, whatever its status.
     ///
-    /// A success that has a `status` other than `success` is under way.
+    /// A success that has a `status` other than `success` is under way. One without a transaction
+    /// is no answer: [`Deferred`](Self::Deferred) is never read here, because only a client that
+    /// knows its facilitator knows that it owes what it has accepted.
     ///
     /// A "no" counts as one only when it can't be a settlement under way: not without a reason,
     /// not with a server error, not with a transaction beside it (unless that is said to have
-    /// failed), and not for reasons that an earlier attempt of the same payment would explain.
+    /// failed), not with a `status` other than `failed`, and not for reasons that an earlier attempt of the same payment would explain.
     ///
     /// # Errors
     ///
@@ -123,7 +126,7 @@ impl SettleAnswer {
             Some(Value::Bool(true)) => Err(garbage("success, and an error status")),
             Some(Value::Bool(false)) => {
                 let code = body.get("errorReason").and_then(Value::as_str);
-                let code = code.filter(|code| !is_ambiguous(code));
+                let code = code.filter(|code| !is_ambiguous(code) && !is_under_way(&body));
                 let mined = code.is_some_and(|code| code.ends_with("transaction_failed"));
                 match code {
                     Some(code) if !is_open(status) && (transaction.is_none() || mined) => {
@@ -238,6 +241,12 @@ fn reason(body: &Map<String, Value>, member: &str) -> Cow<'static, str> {
 /// A network in either spelling.
 fn network(text: &str) -> Option<Network> {
     v1_network(text).or_else(|| text.parse().ok())
+}
+
+/// Whether a "no" is contradicted by its `status`. A number is the one of HTTP, repeated.
+fn is_under_way(body: &Map<String, Value>) -> bool {
+    let status = body.get("status").and_then(Value::as_str);
+    !matches!(status, None | Some("" | "failed"))
 }
 
 const fn garbage(what: &'static str) -> FacilitatorFault {

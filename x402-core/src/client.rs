@@ -22,6 +22,10 @@ pub use supported::SupportedCache;
 /// Redirects are not followed, answers are read up to a limit, every call has a deadline, and
 /// nothing of what the other side says is repeated to a buyer. It never sends a settlement twice
 /// on its own account.
+///
+/// It settles by transactions alone and never answers [`SettleAnswer::Deferred`]: a success
+/// without a transaction is an unknown outcome. Schemes that settle in batches need the client of
+/// a facilitator that does.
 #[derive(Clone)]
 pub struct HttpFacilitator(Arc<Inner>);
 

@@ -47,8 +47,8 @@ impl<F: Facilitator> RouteOffers<F> {
                 return Err(ConfigError::setting("accept", reason));
             }
             let v1_network = match versions {
-                Versions::Both => v1_name(offer.network()),
-                Versions::V2Only => None,
+                Versions::Both if scheme.takes_v1() => v1_name(offer.network()),
+                _ => None,
             };
             // A v1 payment names scheme and network alone, so that v1 gets one offer of each.
             let v1_network = v1_network.filter(|name| {

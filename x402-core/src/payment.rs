@@ -25,7 +25,7 @@ pub(crate) struct BoundPayment<F> {
     window: Window,
     /// Whether the facilitator has verified this very payload.
     verified: bool,
-    /// Made when the facilitator is first asked, after the payer is proven.
+    /// Made when the facilitator is first asked, after `check`.
     request: OnceLock<PaymentRequest>,
 }
 

@@ -76,7 +76,8 @@ impl<F: Facilitator> X402<F> {
         for scheme in &self.schemes {
             let caip = scheme.network().to_string();
             require(&supported, Version::V2, scheme.name(), &caip)?;
-            if let (Versions::Both, Some(name)) = (self.versions, v1_name(scheme.network())) {
+            let v1 = self.versions == Versions::Both && scheme.takes_v1();
+            if let Some(name) = v1_name(scheme.network()).filter(|_| v1) {
                 require(&supported, Version::V1, scheme.name(), name)?;
             }
         }

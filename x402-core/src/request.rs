@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use payment_core::{Account, Timestamp, Units};
@@ -7,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::wire::v2::ResourceInfo;
-use crate::{Offer, SchemePayment, Version};
+use crate::{Offer, SchemePayment, Settlement, Version};
 
 /// What a facilitator is asked about: our own offer, and the buyer's payload bound to it.
 #[derive(Clone)]
@@ -39,7 +40,11 @@ impl PaymentRequest {
             echoed_extra: payment.echoed_extra().cloned(),
             payer: payment.claimed_payer().cloned(),
             amount: payment.amount(),
-            expires: payment.keep_until(),
+            expires: match payment.settlement() {
+                Settlement::Transaction => payment.keep_until(),
+                // A batch may land whenever it does.
+                Settlement::Batch => END_OF_TIME,
+            },
         }
     }
 
@@ -73,7 +78,8 @@ impl PaymentRequest {
         self.amount
     }
 
-    /// When the payment can't be executed any more.
+    /// When the payment can't be executed any more; the end of time for one that is settled in a
+    /// batch.
     #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
@@ -92,9 +98,12 @@ impl PaymentRequest {
         self.body_with(&Map::new())
     }
 
-    /// The same with more members beside those three, as some facilitators take them.
+    /// The same with more members beside those three, as some facilitators take them. None of
+    /// the three is replaced.
     #[must_use]
     pub fn body_with(&self, more: &Map<String, Value>) -> String {
+        let beside = more.iter().filter(|(name, _)| !MEMBERS.contains(&&***name));
+        let more = &beside.collect();
         match self.version {
             Version::V2 => self.v2_body(more),
             Version::V1 => self.v1_body(more),
@@ -104,7 +113,7 @@ impl PaymentRequest {
         .unwrap_or_default()
     }
 
-    fn v2_body(&self, more: &Map<String, Value>) -> serde_json::Result<String> {
+    fn v2_body(&self, more: &Beside<'_>) -> serde_json::Result<String> {
         let resource = ResourceInfo {
             description: self.offer.description().map(str::to_owned),
             mime_type: self.offer.mime_type().map(str::to_owned),
@@ -138,7 +147,7 @@ impl PaymentRequest {
         serde_json::value::to_raw_value(&echo).map(Cow::Owned)
     }
 
-    fn v1_body(&self, more: &Map<String, Value>) -> serde_json::Result<String> {
+    fn v1_body(&self, more: &Beside<'_>) -> serde_json::Result<String> {
         serde_json::to_string(&Body {
             version: 1,
             payment_payload: PayloadV1 {
@@ -163,6 +172,14 @@ impl fmt::Debug for PaymentRequest {
     }
 }
 
+const END_OF_TIME: Timestamp = Timestamp::from_seconds(u64::MAX);
+
+/// The members of a body, named once.
+const MEMBERS: [&str; 3] = ["x402Version", "paymentPayload", "paymentRequirements"];
+
+/// Members beside those.
+type Beside<'a> = BTreeMap<&'a String, &'a Value>;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a, P, R> {
@@ -171,7 +188,7 @@ struct Body<'a, P, R> {
     payment_payload: P,
     payment_requirements: R,
     #[serde(flatten)]
-    more: &'a Map<String, Value>,
+    more: &'a Beside<'a>,
 }
 
 #[derive(Serialize)]

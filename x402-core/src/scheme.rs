@@ -12,6 +12,10 @@ pub trait Scheme: Send + Sync + 'static {
     /// Where it is paid.
     fn network(&self) -> &Network;
 
+    /// Whether version 1 can pay it too, where version 1 has a name for the network. If not, no
+    /// offer of version 1 is made, and no payment of version 1 comes to `bind`.
+    fn takes_v1(&self) -> bool;
+
     /// The offer for a route, made once, when the route is built.
     ///
     /// # Errors
@@ -107,7 +111,9 @@ pub trait SchemePayment: Send + Sync {
     /// All that it uses up.
     fn keys(&self) -> &[ReplayKey];
 
-    /// Until when anyone could still execute it.
+    /// Until when it is remembered: as long as anyone could still execute it. What stays good
+    /// for ever and is settled in batches is remembered as long as it takes its facilitator to
+    /// refuse it as used; that must be longer than it can be presented for.
     fn keep_until(&self) -> Timestamp;
 
     /// The code for a payment that was used up.

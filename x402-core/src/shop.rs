@@ -1,5 +1,5 @@
-//! A gate in front of one route, for tests: a scheme that takes any payload, a facilitator that
-//! says what it is told to say.
+//! A gate in front of one route, for tests: a scheme that takes any payload, one that can't tell
+//! who signed it, a facilitator that says what it is told to say.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use alloy_primitives::address;
 use http::{HeaderMap, Request, StatusCode, request};
 use payment_core::{
-    Account, Admission, Asset, BoxFuture, ConfigError, Gate, HoldError, ManualClock, Network,
-    Outcome, Refusal, ReplayKey, Reply, Route, RouteGate, Served, Spawn, Timestamp, Units, usd,
+    Account, Admission, Asset, BoxFuture, ConfigError, Gate, HoldError, Limits, ManualClock,
+    Network, Outcome, Paid, Refusal, ReplayKey, Reply, Route, RouteGate, Served, Spawn, Timestamp,
+    Units, usd,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -53,22 +54,48 @@ pub(crate) fn base_offer() -> Value {
 pub(crate) struct Anything(pub(crate) Offer);
 
 pub(crate) struct AnyPayment {
-    keys: [ReplayKey; 1],
-    payer: Account,
+    keys: Vec<ReplayKey>,
+    proven: bool,
     amount: Units,
     payload: Box<RawValue>,
+    echoed: Option<Map<String, Value>>,
+    settlement: Settlement,
 }
 
-pub(crate) const PAYER: Account =
+/// A scheme of version 2 that can't tell who signed a payload (`{nonce, signature}`), and whose
+/// payments are settled in batches. Lets all of the echo's `extra` through.
+pub(crate) struct Unproven(pub(crate) Offer);
+
+pub(crate) static PAYER: Account =
     Account::Evm(address!("0x857b06519E91e3A54538791bDbb0E22373e36b66"));
 
 impl AnyPayment {
     pub(crate) fn new(amount: Units, payload: &RawValue) -> Self {
         Self {
-            keys: [ReplayKey::new("test", &[payload.get().as_bytes()])],
-            payer: PAYER,
+            keys: vec![ReplayKey::new("test", &[payload.get().as_bytes()])],
+            proven: true,
             amount,
             payload: payload.to_owned(),
+            echoed: None,
+            settlement: Settlement::Transaction,
+        }
+    }
+
+    /// What is known by its nonce, and whole.
+    pub(crate) fn unproven(presented: Presented<'_>) -> Self {
+        let payload: Value = serde_json::from_str(presented.payload.get()).unwrap();
+        let extra = presented.extra.unwrap().get();
+        let whole = [presented.payload.get().as_bytes(), extra.as_bytes()];
+        let nonce = payload["nonce"].to_string();
+        Self {
+            keys: vec![
+                ReplayKey::new("nonce", &[nonce.as_bytes()]),
+                ReplayKey::new("whole", &whole),
+            ],
+            proven: false,
+            echoed: serde_json::from_str(extra).unwrap(),
+            settlement: Settlement::Batch,
+            ..Self::new(presented.offer.amount(), presented.payload)
         }
     }
 }
@@ -82,6 +109,10 @@ impl Scheme for Anything {
         self.0.network()
     }
 
+    fn takes_v1(&self) -> bool {
+        true
+    }
+
     fn offer(&self, _: &Route) -> Result<Offer, ConfigError> {
         Ok(self.0.clone())
     }
@@ -89,6 +120,28 @@ impl Scheme for Anything {
     fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn SchemePayment>, Refusal> {
         let payment = AnyPayment::new(presented.offer.amount(), presented.payload);
         Ok(Box::new(payment))
+    }
+}
+
+impl Scheme for Unproven {
+    fn name(&self) -> &str {
+        self.0.scheme()
+    }
+
+    fn network(&self) -> &Network {
+        self.0.network()
+    }
+
+    fn takes_v1(&self) -> bool {
+        false
+    }
+
+    fn offer(&self, _: &Route) -> Result<Offer, ConfigError> {
+        Ok(self.0.clone())
+    }
+
+    fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn SchemePayment>, Refusal> {
+        Ok(Box::new(AnyPayment::unproven(presented)))
     }
 }
 
@@ -114,11 +167,11 @@ impl SchemePayment for AnyPayment {
     }
 
     fn payer(&self) -> Option<&Account> {
-        Some(&self.payer)
+        self.proven.then_some(&PAYER)
     }
 
     fn claimed_payer(&self) -> Option<&Account> {
-        Some(&self.payer)
+        Some(&PAYER)
     }
 
     fn amount(&self) -> Units {
@@ -130,11 +183,11 @@ impl SchemePayment for AnyPayment {
     }
 
     fn echoed_extra(&self) -> Option<&Map<String, Value>> {
-        None
+        self.echoed.as_ref()
     }
 
     fn settlement(&self) -> Settlement {
-        Settlement::Transaction
+        self.settlement
     }
 }
 
@@ -221,6 +274,10 @@ impl Facilitator for Scripted {
 pub(crate) struct Shop {
     pub(crate) route: RouteGate,
     pub(crate) facilitator: Arc<Scripted>,
+    /// Who was served, by what the handler was told.
+    pub(crate) served: Mutex<Vec<Paid>>,
+    /// What the handler answers with.
+    pub(crate) status: Mutex<StatusCode>,
 }
 
 #[derive(Clone)]
@@ -232,11 +289,11 @@ impl Spawn for Here {
     }
 }
 
-struct Page;
+struct Page(StatusCode);
 
 impl Served for Page {
     fn status(&self) -> StatusCode {
-        StatusCode::OK
+        self.0
     }
 
     async fn hold(self, _: usize) -> Result<Self, HoldError> {
@@ -273,18 +330,32 @@ impl Shop {
         offers: &[Value],
         change: impl FnOnce(X402<Arc<Scripted>>) -> X402<Arc<Scripted>>,
     ) -> Self {
+        Self::on(usd!("0.01"), Limits::default(), |mut x402| {
+            for offer in offers {
+                x402 = x402.accept(Anything(offer_of(offer)));
+            }
+            change(x402)
+        })
+    }
+
+    pub(crate) fn on(
+        route: impl Into<Route>,
+        limits: Limits,
+        accepting: impl FnOnce(X402<Arc<Scripted>>) -> X402<Arc<Scripted>>,
+    ) -> Self {
         let facilitator = Arc::new(Scripted::default());
-        let mut x402 = X402::new(Arc::clone(&facilitator));
-        for offer in offers {
-            x402 = x402.accept(Anything(offer_of(offer)));
-        }
-        let gate = Gate::builder(change(x402))
+        let gate = Gate::builder(accepting(X402::new(Arc::clone(&facilitator))))
             .clock(ManualClock::at(Timestamp::from_seconds(NOW)))
+            .limits(limits)
             .origin("https://api.example.com")
             .build()
             .unwrap();
-        let route = gate.route(usd!("0.01")).unwrap();
-        Self { route, facilitator }
+        Self {
+            route: gate.route(route).unwrap(),
+            facilitator,
+            served: Mutex::default(),
+            status: Mutex::new(StatusCode::OK),
+        }
     }
 
     pub(crate) async fn get(&self, headers: &[(&str, &[u8])]) -> Got {
@@ -304,11 +375,15 @@ impl Shop {
         let reply = match self.route.admit(&head) {
             Admission::Answer(reply) => reply,
             Admission::Priced(job) => {
-                let serve = |_| async { Ok::<_, ()>(Page) };
+                let status = *self.status.lock().unwrap();
+                let serve = |paid| {
+                    self.served.lock().unwrap().push(paid);
+                    async move { Ok::<_, ()>(Page(status)) }
+                };
                 match job.run(Here, serve).await.unwrap() {
                     Outcome::Reply(reply) => reply,
-                    Outcome::Served { stamps, .. } => {
-                        let mut reply = Reply::empty(StatusCode::OK);
+                    Outcome::Served { stamps, response } => {
+                        let mut reply = Reply::empty(response.0);
                         reply.headers.extend(stamps);
                         reply
                     }

@@ -1,10 +1,8 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
-use payment_core::{
-    Account, Asset, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units,
-};
-use payment_evm::{Authorization, Domain, EvmSignature, Token, TransferMethod};
+use payment_core::{Account, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
+use payment_evm::{Authorization, Domain, EvmSignature, Token};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use x402_core::{
@@ -12,6 +10,7 @@ use x402_core::{
 };
 
 use crate::payload::{self, ExactPayload};
+use crate::terms::{Terms, in_time};
 
 /// The scheme `exact` on an EVM chain, paid by an EIP-3009 authorization of one token.
 ///
@@ -20,27 +19,14 @@ use crate::payload::{self, ExactPayload};
 #[derive(Clone, Debug)]
 pub struct ExactEvm(Arc<Terms>);
 
-#[derive(Debug)]
-struct Terms {
-    token: Token,
-    network: Network,
-    domain: Domain,
-    pay_to: Address,
-}
-
-const EXACT: &str = "exact";
+/// The name of the scheme on the wire.
+pub(crate) const EXACT: &str = "exact";
 
 impl ExactEvm {
     /// Payments in this token to this account.
     #[must_use]
     pub fn new(token: Token, pay_to: Address) -> Self {
-        let (network, domain) = (token.network(), token.domain());
-        Self(Arc::new(Terms {
-            token,
-            network,
-            domain,
-            pay_to,
-        }))
+        Self(Arc::new(Terms::new(token, pay_to)))
     }
 }
 
@@ -50,61 +36,34 @@ impl Scheme for ExactEvm {
     }
 
     fn network(&self) -> &Network {
-        &self.0.network
+        self.0.network()
+    }
+
+    fn takes_v1(&self) -> bool {
+        true
     }
 
     fn offer(&self, route: &Route) -> Result<Offer, ConfigError> {
-        let Terms {
-            token,
-            network,
-            pay_to,
-            ..
-        } = &*self.0;
-        if token.transfer != TransferMethod::Eip3009 {
-            let reason = "the token takes no EIP-3009 authorizations";
-            return Err(ConfigError::setting("token", reason));
-        }
-        if pay_to.is_zero() || *pay_to == token.address {
-            let reason = "must be an account of the seller's";
-            return Err(ConfigError::setting("pay_to", reason));
-        }
-        let amount = route.price.to_units(token.decimals)?;
-        let mut extra = Map::new();
-        extra.insert("name".into(), Value::String(token.name.to_string()));
-        extra.insert("version".into(), Value::String(token.version.to_string()));
-        let asset = Asset::from(token.address);
-        let pay_to = Account::from(*pay_to);
-        Offer::new(EXACT, network.clone(), asset, pay_to, amount, extra, route)
+        self.0.offer(EXACT, route)
     }
 
     fn bind(&self, presented: Presented<'_>) -> Result<Box<dyn SchemePayment>, Refusal> {
         // scheme_exact_evm, verification, without time and signature, which come later: 3, 6, 9.
-        let Terms {
-            token,
-            domain,
-            pay_to,
-            ..
-        } = &*self.0;
         let (authorization, signature) = payload::read(presented.payload)?;
-        if authorization.to != *pay_to {
-            return Err(refuse(Code::Recipient));
-        }
         let price = presented.offer.amount().get();
-        let pays = match presented.version {
-            Version::V1 => authorization.value >= price,
-            _ => authorization.value == price,
+        let most = match presented.version {
+            Version::V1 => U256::MAX,
+            _ => price,
         };
-        if !pays {
-            return Err(refuse(Code::Value));
-        }
+        self.0.is_paid_by(&authorization, price..=most)?;
         let payload = ExactPayload {
             signature: &signature,
             authorization: &authorization,
         };
         let payload = payload.to_raw().map_err(|_| refuse(Code::Malformed))?;
         Ok(Box::new(ExactPayment {
-            keys: [authorization.replay_key(token.chain_id, token.address)],
-            domain: *domain,
+            keys: [self.0.replay_key(&authorization)],
+            domain: *self.0.domain(),
             authorization,
             signature,
             payload,
@@ -140,19 +99,8 @@ impl SchemePayment for ExactPayment {
 
     fn in_time(&self, window: Window) -> Result<(), Refusal> {
         // scheme_exact_evm, verification, 7 and 8; the far end by RULES.md, T40.
-        let Authorization {
-            valid_after,
-            valid_before,
-            ..
-        } = self.authorization;
-        let asked_for = U256::from(window.earliest_end)..=U256::from(window.latest_end);
-        if !asked_for.contains(&valid_before) {
-            return Err(refuse(Code::ValidBefore));
-        }
-        if valid_after > U256::from(window.now) {
-            return Err(refuse(Code::ValidAfter));
-        }
-        Ok(())
+        let ends = U256::from(window.earliest_end)..=U256::from(window.latest_end);
+        in_time(&self.authorization, window.now, ends)
     }
 
     fn check(&mut self) -> Result<(), Refusal> {

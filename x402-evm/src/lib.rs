@@ -1,7 +1,10 @@
-//! x402 schemes on EVM chains: exact by EIP-3009, buyer signing, on-chain facilitator.
+//! x402 schemes on EVM chains: exact and aggr_deferred by EIP-3009, buyer signing, on-chain
+//! facilitator.
 //!
 //! - [`ExactEvm`] makes the offers of a token and checks what buyers present for them.
-//! - [`buyer`] signs payments, in both versions.
+//! - [`AggrDeferred`] does so for payments by session keys, which a facilitator settles in
+//!   batches; it can stand beside `ExactEvm` on one route.
+//! - [`buyer`] signs exact payments, in both versions.
 //! - Feature `onchain` adds `OnchainFacilitator`: verification and settlement with the seller's
 //!   own key, without a hosted facilitator.
 //!
@@ -20,12 +23,15 @@
 //! # }
 //! ```
 
+mod aggr_deferred;
 pub mod buyer;
 mod exact;
 #[cfg(feature = "onchain")]
 mod onchain;
 mod payload;
+mod terms;
 
+pub use aggr_deferred::AggrDeferred;
 pub use exact::ExactEvm;
 #[cfg(feature = "onchain")]
 pub use onchain::OnchainFacilitator;

@@ -10,6 +10,7 @@ use x402_core::{
     Code, Facilitator, FacilitatorFault, PaymentRequest, SettleAnswer, VerifyAnswer, v1_name,
 };
 
+use crate::exact::EXACT;
 use crate::payload;
 
 mod diagnosis;
@@ -18,6 +19,7 @@ mod diagnosis;
 ///
 /// Verification simulates the transfer. A settlement counts when its receipt holds the transfer
 /// of this value from this payer to this payee; that a nonce was used is no proof of that.
+/// Payments of any other scheme are turned away before the chain is asked.
 #[derive(Clone)]
 pub struct OnchainFacilitator {
     settlers: Vec<Settler>,
@@ -62,12 +64,16 @@ impl OnchainFacilitator {
 
     fn transfer(&self, request: &PaymentRequest) -> Result<Transfer<'_>, FacilitatorFault> {
         let offer = request.offer();
+        let not_ours = |what: &'static str| FacilitatorFault::NotSent(what.into());
+        // The same payload may mean something else in another scheme.
+        if offer.scheme() != EXACT {
+            return Err(not_ours("not a scheme that is settled here"));
+        }
         let chain = offer.network().chain_id();
         let settler = self
             .settlers
             .iter()
             .find(|settler| Some(settler.chain_id()) == chain);
-        let not_ours = |what: &'static str| FacilitatorFault::NotSent(what.into());
         let (authorization, signature) = payload::read(request.payload())
             .map_err(|_| not_ours("not a payload of this scheme"))?;
         Ok(Transfer {
@@ -149,8 +155,8 @@ impl Facilitator for OnchainFacilitator {
             .iter()
             .map(|settler| Network::eip155(settler.chain_id()));
         let kinds = networks.flat_map(|network| {
-            let v1 = v1_name(&network).map(|name| SupportedKind::new(1, "exact", name));
-            let v2 = SupportedKind::new(2, "exact", network.to_string());
+            let v1 = v1_name(&network).map(|name| SupportedKind::new(1, EXACT, name));
+            let v2 = SupportedKind::new(2, EXACT, network.to_string());
             [Some(v2), v1].into_iter().flatten()
         });
         Ok(SupportedResponse::new(kinds.collect()))

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use payment_core::Refusal;
 use payment_evm::{Authorization, EvmSignature};
@@ -35,21 +36,61 @@ struct Presented<'a> {
     delegation_manager: Option<IgnoredAny>,
 }
 
-/// Reads an EIP-3009 payload.
+/// Reads an EIP-3009 payload that an account with a key has signed. Members that are not read
+/// are left out of what is sent on.
 pub(crate) fn read(payload: &RawValue) -> Result<(Authorization, EvmSignature), Refusal> {
-    let malformed = || refuse(Code::Malformed);
-    let presented: Presented<'_> = serde_json::from_str(payload.get()).map_err(|_| malformed())?;
-    // Two kinds at once would let the facilitator settle another than we check.
-    if presented.permit2.is_some() || presented.delegation_manager.is_some() {
-        return Err(refuse(Code::PayloadType));
+    let presented = Presented::read(payload)?;
+    let authorization = presented.authorization()?;
+    Ok((authorization, signature(&presented.signature()?)?))
+}
+
+/// Reads an EIP-3009 payload that is sent on as it came: it has no member that is not read, and
+/// its signature is left to whoever knows what it is.
+pub(crate) fn read_whole(payload: &RawValue) -> Result<(Authorization, Cow<'_, str>), Refusal> {
+    let presented = Presented::read(payload)?;
+    let authorization = presented.authorization()?;
+    let members = count(payload)? + presented.authorization.map_or(Ok(0), count)?;
+    if members != SIGNED + AUTHORIZED {
+        return Err(refuse(Code::Malformed));
     }
-    let authorization = presented.authorization.ok_or_else(malformed)?;
-    if !authorization.get().starts_with('{') {
-        return Err(malformed());
+    Ok((authorization, presented.signature()?))
+}
+
+/// Members of a payload: `signature` and `authorization`.
+const SIGNED: usize = 2;
+/// Members of an authorization. Each is required, so that no more than these are these.
+const AUTHORIZED: usize = 6;
+
+/// How many members an object has.
+fn count(object: &RawValue) -> Result<usize, Refusal> {
+    let members: BTreeMap<String, IgnoredAny> =
+        serde_json::from_str(object.get()).map_err(|_| refuse(Code::Malformed))?;
+    Ok(members.len())
+}
+
+impl<'a> Presented<'a> {
+    fn read(payload: &'a RawValue) -> Result<Self, Refusal> {
+        let presented: Self =
+            serde_json::from_str(payload.get()).map_err(|_| refuse(Code::Malformed))?;
+        // Two kinds at once would let the facilitator settle another than we check.
+        if presented.permit2.is_some() || presented.delegation_manager.is_some() {
+            return Err(refuse(Code::PayloadType));
+        }
+        Ok(presented)
     }
-    let authorization = serde_json::from_str(authorization.get()).map_err(|_| malformed())?;
-    let signature = signature(&presented.signature.ok_or_else(malformed)?)?;
-    Ok((authorization, signature))
+
+    fn authorization(&self) -> Result<Authorization, Refusal> {
+        let object = self
+            .authorization
+            .map(RawValue::get)
+            .filter(|json| json.starts_with('{'))
+            .ok_or_else(|| refuse(Code::Malformed))?;
+        serde_json::from_str(object).map_err(|_| refuse(Code::Malformed))
+    }
+
+    fn signature(self) -> Result<Cow<'a, str>, Refusal> {
+        self.signature.ok_or_else(|| refuse(Code::Malformed))
+    }
 }
 
 /// The end of a signature by ERC-6492.

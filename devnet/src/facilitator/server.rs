@@ -2,14 +2,14 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::act::{Act, Call, Route, Script};
+use super::call::{Bare, Call, Route};
 use super::exact;
+use crate::script::{Act, Script, plain};
 use crate::serve::{Cut, Server};
 use crate::{Chain, Devnet, Wallet};
 
@@ -23,7 +23,7 @@ const BODY: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Facilitator {
     server: Server,
-    script: Arc<Script>,
+    script: Arc<Script<Call>>,
 }
 
 impl Facilitator {
@@ -78,7 +78,7 @@ impl Facilitator {
 struct Desk {
     chain: Arc<Chain>,
     settler: Wallet,
-    script: Arc<Script>,
+    script: Arc<Script<Call>>,
 }
 
 impl Desk {
@@ -93,44 +93,15 @@ impl Desk {
             return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, Bytes::new()));
         };
         let body = serde_json::from_slice(&bytes.to_bytes()).unwrap_or(Value::Null);
-        let act = self.script.play(Call {
+        self.script.note(Call {
             route,
             body: body.clone(),
         });
-        match act {
-            Act::Honest => Ok(json_reply(&self.work(route, &body))),
-            Act::Status(status) => Ok(plain(number(status), Bytes::new())),
-            Act::StatusAfter(status) => {
-                self.work(route, &body);
-                Ok(plain(number(status), Bytes::new()))
-            }
-            Act::CloseBefore => Err(Cut),
-            Act::CloseAfter => {
-                self.work(route, &body);
-                Err(Cut)
-            }
-            Act::SlowBefore(until) => {
-                until.notified().await;
-                Ok(json_reply(&self.work(route, &body)))
-            }
-            Act::SlowAfter(until) => {
-                let answer = self.work(route, &body);
-                until.notified().await;
-                Ok(json_reply(&answer))
-            }
-            Act::Lie(change) => {
-                let mut answer = self.work(route, &body);
-                change(&mut answer);
-                Ok(json_reply(&answer))
-            }
-            Act::Garbage(bytes) => Ok(plain(StatusCode::OK, bytes.into())),
-            Act::Pending => {
-                let mut answer = self.work(route, &body);
-                answer["success"] = false.into();
-                answer["errorReason"] = "settlement_pending".into();
-                Ok(json_reply(&answer))
-            }
-        }
+        let work = || Bare {
+            status: StatusCode::OK,
+            body: self.work(route, &body),
+        };
+        self.script.next(route).play(work).await
     }
 
     fn work(&self, route: Route, body: &Value) -> Value {
@@ -150,21 +121,4 @@ impl Desk {
         let settler = self.settler.address.to_checksum(None);
         json!({"kinds": kinds, "extensions": [], "signers": {"eip155:*": [settler]}})
     }
-}
-
-fn number(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn plain(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response
-}
-
-fn json_reply(value: &Value) -> Response<Full<Bytes>> {
-    let mut response = plain(StatusCode::OK, value.to_string().into());
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
 }

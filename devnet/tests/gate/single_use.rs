@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mpp_evm::CredentialType;
 use payment_core::Limits;
 
 use crate::answer::Answer;
@@ -216,6 +217,41 @@ async fn t11_one_authorization_is_one_payment_whichever_protocol_carries_it() {
         } else {
             shop.get("/cheap", &[x402]).await.served("payment-response");
             shop.get("/cheap", &[mpp])
+                .await
+                .refused(402, "invalid_challenge");
+        }
+        shop.books(1, CENT);
+    }
+}
+
+/// What OKX's buyers sign names no challenge, so that it could be shown to any protocol.
+#[tokio::test]
+async fn t11_a_transfer_in_okxs_form_and_an_x402_payment_are_one() {
+    for okx_first in [true, false] {
+        let shop = Shop::planned(Plan {
+            types: Some(vec![CredentialType::Transfers]),
+            ..Plan::default()
+        })
+        .await;
+        let challenge = shop.get("/cheap", &[]).await.challenge();
+        let end = challenge.expires_at().unwrap().seconds() + 60;
+        let envelope = shop.resigned(shop.x402("/cheap").await, |signed| {
+            signed.valid_before = alloy_primitives::U256::from(end);
+        });
+        // The authorization of the x402 payment, in OKX's form.
+        let mut transfer = envelope["payload"]["authorization"].clone();
+        transfer["type"] = "eip-3009".into();
+        transfer["signature"] = envelope["payload"]["signature"].clone();
+        let payload = serde_json::json!({ "type": "transaction", "authorization": transfer });
+        let credential = mpp_core::buyer::answer(&challenge, None, &payload).unwrap();
+        let okx = ("authorization", credential.to_str().unwrap().to_owned());
+        let x402 = v2_header(&envelope);
+        if okx_first {
+            shop.get("/cheap", &[okx]).await.served("payment-receipt");
+            shop.get("/cheap", &[x402]).await.refused(402, USED);
+        } else {
+            shop.get("/cheap", &[x402]).await.served("payment-response");
+            shop.get("/cheap", &[okx])
                 .await
                 .refused(402, "invalid_challenge");
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tollgate_fuzz::session;
+use tollgate_fuzz::{mpp, session};
 use vectors::{cases, load, text};
 
 fn main() -> io::Result<()> {
@@ -16,7 +16,18 @@ fn main() -> io::Result<()> {
     authorization_payment()?;
     session_payload()?;
     www_authenticate()?;
-    replies()
+    replies()?;
+    sse_events()
+}
+
+fn sse_events() -> io::Result<()> {
+    let file = load("mpp_core.json");
+    for (nth, case) in cases(&file, "/sse/parse").iter().enumerate() {
+        put("sse_events", &nth.to_string(), 'a', text(case, "raw"))?;
+    }
+    put("sse_events", "line", 'g', "data: a")?;
+    put("sse_events", "lines", 'g', "data: a\n")?;
+    put("sse_events", "names", 'g', "event: a\r\n\r")
 }
 
 fn put(target: &str, name: &str, kind: char, data: impl AsRef<[u8]>) -> io::Result<()> {
@@ -164,6 +175,11 @@ fn authorization_payment() -> io::Result<()> {
         'p',
         r#"{"type":"transaction","signature":"0x02"}"#,
     )?;
+    let transfer = mpp::transfer();
+    put(target, "transfer", 'p', transfer.to_string())?;
+    let mut split = transfer.clone();
+    split["authorization"]["splits"] = json!([transfer["authorization"]]);
+    put(target, "transfer split", 'p', split.to_string())?;
     let permit = cases(&file, "/evm/charge_permit2");
     for (at, case) in permit.iter().enumerate() {
         let details = json!([{

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use payment_core::{Clock, ConfigError, SystemClock};
 use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
@@ -74,8 +74,45 @@ impl<'a> Call<'a> {
     }
 }
 
+impl Repeat {
+    fn allows(self, failed: &Failed) -> bool {
+        let Failed { fault, status } = failed;
+        match self {
+            Self::Freely => fault.is_passing() || status.is_some_and(is_busy),
+            Self::Undone => fault.is_undone() && fault.is_passing(),
+        }
+    }
+}
+
+/// An attempt that failed, and the status that it was answered with.
+struct Failed {
+    fault: OkxFault,
+    status: Option<StatusCode>,
+}
+
+impl From<OkxFault> for Failed {
+    fn from(fault: OkxFault) -> Self {
+        Self {
+            fault,
+            status: None,
+        }
+    }
+}
+
+/// No call takes longer, whatever the options say.
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Api {
     pub(super) fn new(url: &str, keys: OkxKeys, options: OkxOptions) -> Result<Self, ConfigError> {
+        Self::with_clock(url, keys, options, SystemClock)
+    }
+
+    fn with_clock(
+        url: &str,
+        keys: OkxKeys,
+        options: OkxOptions,
+        clock: impl Clock,
+    ) -> Result<Self, ConfigError> {
         let wrong = |reason| ConfigError::setting("okx", reason);
         let base = payment_http::base_url(url).map_err(wrong)?;
         let no_tls = || wrong("TLS can't be set up");
@@ -91,7 +128,7 @@ impl Api {
             base,
             keys,
             options,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(clock),
         })))
     }
 
@@ -106,42 +143,35 @@ impl Api {
             Repeat::Freely => options.ask_timeout,
             Repeat::Undone => options.settle_timeout,
         };
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(LONGEST);
         let mut wait = options.backoff;
         for left in (0..options.attempts.max(1)).rev() {
             let attempt = timeout_at(deadline, self.attempt(&call)).await;
-            let fault = match attempt.unwrap_or(Err(OkxFault::TimedOut)) {
+            let failed = match attempt.unwrap_or_else(|_| Err(OkxFault::TimedOut.into())) {
                 Ok(data) => return Ok(data),
-                Err(fault) => fault,
-            };
-            let again = match call.repeat {
-                Repeat::Freely => fault.is_passing(),
-                Repeat::Undone => fault.is_undone() && fault.is_passing(),
+                Err(failed) => failed,
             };
             let pause = jittered(wait);
-            if left == 0 || !again || Instant::now() + pause >= deadline {
-                return Err(fault);
+            let in_time = pause < deadline.saturating_duration_since(Instant::now());
+            if left == 0 || !in_time || !call.repeat.allows(&failed) {
+                return Err(failed.fault);
             }
-            tracing::debug!(path = call.path, error = %fault, "calling OKX again");
+            tracing::debug!(path = call.path, error = %failed.fault, "calling OKX again");
             sleep(pause).await;
             wait = wait.saturating_mul(2);
         }
         Err(OkxFault::TimedOut)
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, OkxFault> {
+    async fn attempt<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, Failed> {
         let request = self.request(call)?;
         let mut response = request.send().await.map_err(send_fault)?;
         let status = response.status();
         let body = payment_http::read_body(&mut response, self.options().max_body).await;
-        let body = body.map_err(lost)?.ok_or(OkxFault::Garbage {
-            what: "larger than an answer may be",
-            status: status.as_u16(),
-        })?;
-        let data = envelope::data(status, &body)?;
-        serde_json::from_str(data.get()).map_err(|_| OkxFault::Garbage {
-            what: "data of another form",
-            status: status.as_u16(),
+        let body = body.map_err(lost)?;
+        read(status, body.as_deref()).map_err(|fault| Failed {
+            fault,
+            status: Some(status),
         })
     }
 
@@ -175,6 +205,22 @@ impl Api {
     }
 }
 
+/// Reads an answer, of which there is no body when it is too large.
+fn read<T: DeserializeOwned>(status: StatusCode, body: Option<&[u8]>) -> Result<T, OkxFault> {
+    let garbage = |what| OkxFault::Garbage {
+        what,
+        status: status.as_u16(),
+    };
+    let body = body.ok_or_else(|| garbage("larger than an answer may be"))?;
+    let data = envelope::data(status, body)?;
+    serde_json::from_str(data.get()).map_err(|_| garbage("data of another form"))
+}
+
+/// Statuses that another attempt may not meet.
+fn is_busy(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
 /// Between half of it and all of it: those who were turned away together don't come back together.
 fn jittered(wait: Duration) -> Duration {
     // The keys of these hashers are random, and differ each time.
@@ -206,3 +252,6 @@ impl fmt::Debug for Api {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

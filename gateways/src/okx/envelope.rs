@@ -1,6 +1,6 @@
 use http::StatusCode;
 use payment_core::{JsonLimits, strict_json};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{ApiCode, OkxFault};
@@ -14,7 +14,7 @@ const LIMITS: JsonLimits = JsonLimits {
 /// What every answer is wrapped in: `{"code", "msg", "data"}`. The texts in it are not read.
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     code: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
@@ -39,7 +39,11 @@ pub(super) fn data(status: StatusCode, body: &[u8]) -> Result<Box<RawValue>, Okx
         serde_json::from_str(whole.get()).map_err(|_| garbage("not an envelope"))?;
     let data = match envelope.code {
         Some(code) => {
-            refusal(code.get()).map_err(OkxFault::Refused)?;
+            refusal(code.get()).map_err(|code| refused(status, code))?;
+            if !status.is_success() {
+                let status = status.as_u16();
+                return Err(OkxFault::Contradictory { status });
+            }
             envelope.data.ok_or_else(|| garbage("no data"))?
         }
         None => whole,
@@ -48,6 +52,19 @@ pub(super) fn data(status: StatusCode, body: &[u8]) -> Result<Box<RawValue>, Okx
         return Err(garbage("an error status"));
     }
     sole_object(data).ok_or_else(|| garbage("data that is not an object"))
+}
+
+/// A member that is there, were it `null`: a code of `null` is a code that can't be read.
+fn present<'de, D: Deserializer<'de>>(member: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(member).map(Some)
+}
+
+/// 429 is said at the door, whatever the code beside it.
+fn refused(status: StatusCode, code: ApiCode) -> OkxFault {
+    OkxFault::Refused(match status {
+        StatusCode::TOO_MANY_REQUESTS => ApiCode::RateLimited,
+        _ => code,
+    })
 }
 
 /// Nothing for 0, as number or as text; a code for everything else.
@@ -75,3 +92,6 @@ fn sole_object(data: &RawValue) -> Option<Box<RawValue>> {
     let [sole] = <[_; 1]>::try_from(list).ok()?;
     sole.get().starts_with('{').then_some(sole)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 use std::error::Error;
 
+use x402_core::FacilitatorFault;
+
 use super::ApiCode;
 
 /// No data to rely on. None of the texts that OKX sends are in it.
@@ -18,6 +20,12 @@ pub enum OkxFault {
     /// A well-formed answer with this code in place of data.
     #[error("OKX answers with code {0}")]
     Refused(ApiCode),
+    /// An answer that says yes by its code and no by its status.
+    #[error("OKX contradicts itself: code 0, with status {status}")]
+    Contradictory {
+        /// Its HTTP status.
+        status: u16,
+    },
     /// An answer that is none.
     #[error("the answer of OKX can't be relied on: {what}, with status {status}")]
     Garbage {
@@ -38,7 +46,7 @@ impl OkxFault {
             Self::Refused(code) => code.is_turned_away(),
             // At the door: nothing there has looked at a payment.
             Self::Garbage { status, .. } => matches!(status, 401 | 403 | 404 | 405 | 429),
-            Self::TimedOut | Self::Lost(_) => false,
+            Self::TimedOut | Self::Lost(_) | Self::Contradictory { .. } => false,
         }
     }
 
@@ -48,7 +56,20 @@ impl OkxFault {
         match self {
             Self::NotSent(_) | Self::TimedOut | Self::Lost(_) => true,
             Self::Refused(code) => code.is_passing(),
-            Self::Garbage { status, .. } => matches!(status, 429 | 500..=599),
+            Self::Contradictory { status } | Self::Garbage { status, .. } => {
+                matches!(status, 429 | 500..=599)
+            }
+        }
+    }
+}
+
+impl From<OkxFault> for FacilitatorFault {
+    fn from(fault: OkxFault) -> Self {
+        match fault {
+            undone if undone.is_undone() => Self::NotSent(undone.into()),
+            OkxFault::TimedOut => Self::TimedOut,
+            OkxFault::Garbage { what, .. } => Self::Garbage(what),
+            open => Self::Unknown(open.into()),
         }
     }
 }

@@ -27,8 +27,10 @@ impl OkxKeys {
         passphrase: impl Into<String>,
     ) -> Result<Self, ConfigError> {
         let text = |name, text: String| {
-            // The secret is in no header; whoever pasted a line end into it would be told late.
-            let fits = !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+            // The secret is in no header; whoever pasted a line end into it would be told late. So
+            // would one with a blank at an end, which no header keeps.
+            let plain = text.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+            let fits = plain && !text.is_empty() && text.trim() == text;
             fits.then(|| Secret::new(text))
                 .ok_or_else(|| ConfigError::setting(name, "is empty, or has odd characters"))
         };
@@ -66,3 +68,6 @@ impl fmt::Debug for OkxKeys {
         f.write_str("OkxKeys([redacted])")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,14 @@ impl Default for OkxOptions {
     }
 }
 
+impl OkxOptions {
+    /// Not all the time, whatever was set.
+    pub(super) fn poll_pause(&self) -> Duration {
+        self.poll_every
+            .clamp(Duration::from_millis(1), super::api::LONGEST)
+    }
+}
+
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
         impl OkxOptions {

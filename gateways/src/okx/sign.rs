@@ -47,7 +47,7 @@ fn timestamp(at: Timestamp) -> Result<String, OkxFault> {
     strtime::format("%Y-%m-%dT%H:%M:%S.%3fZ", at).map_err(not_sent)
 }
 
-/// Base64 of the HMAC-SHA256 over timestamp, method, path and body.
+/// Base64 of the HMAC-SHA256 over timestamp, method in upper case, path and body.
 pub(super) fn signature(
     secret: &[u8],
     timestamp: &str,
@@ -59,7 +59,7 @@ pub(super) fn signature(
     let mut mac = mac.map_err(|error| OkxFault::NotSent(error.into()))?;
     for part in [
         timestamp.as_bytes(),
-        method.as_bytes(),
+        method.to_ascii_uppercase().as_bytes(),
         path.as_bytes(),
         body,
     ] {
@@ -67,3 +67,6 @@ pub(super) fn signature(
     }
     Ok(STANDARD.encode(mac.finalize().into_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,7 @@ struct Request {
 struct Details {
     chain_id: u64,
     credential_types: Option<Vec<String>>,
+    fee_payer: Option<bool>,
     permit2_address: Option<HexAddress>,
     spender: Option<HexAddress>,
     #[serde(default)]
@@ -138,18 +139,20 @@ impl<'c> Bill<'c> {
         }
         if details
             .permit2_address
+            .as_ref()
             .is_some_and(|contract| contract.0 != PERMIT2)
         {
             return Err(BillError::Permit2);
         }
         let chain_id = details.chain_id;
+        let legs = cut(recipient, amount, &details.splits).ok_or(BillError::Splits)?;
         Ok(Self {
             challenge,
             token: token(chain_id, currency, tokens)?,
             recipient,
             amount,
-            legs: cut(recipient, amount, &details.splits).ok_or(BillError::Splits)?,
-            types: types(details.credential_types.as_deref()),
+            types: types(&details, &legs),
+            legs,
             spender: details.spender.map(|spender| spender.0),
             external_id,
         })
@@ -180,6 +183,9 @@ impl<'c> Bill<'c> {
     }
 
     /// The types the seller takes, the preferred ones first. Unknown ones are left out.
+    ///
+    /// One who says `feePayer` and names no types takes [`CredentialType::Transfers`] before all
+    /// others; one who names types takes it for a payment that is split, after those.
     #[must_use]
     pub fn types(&self) -> &[CredentialType] {
         &self.types
@@ -214,10 +220,12 @@ fn cut(recipient: Address, amount: Units, splits: &[Entry]) -> Option<Vec<Leg>> 
 }
 
 /// A seller who names no types takes what the buyer sends to the chain (evm/charge, Request
-/// Schema).
-fn types(named: Option<&[String]>) -> Vec<CredentialType> {
-    let Some(named) = named else {
-        return CredentialType::UNNAMED.to_vec();
+/// Schema); one who says to pay the gas takes signatures too, of OKX's form (mpp, 17).
+fn types(details: &Details, legs: &[Leg]) -> Vec<CredentialType> {
+    let invited = (details.fee_payer == Some(true)).then_some(CredentialType::Transfers);
+    let Some(named) = &details.credential_types else {
+        let unnamed = CredentialType::UNNAMED.iter().copied();
+        return invited.into_iter().chain(unnamed).collect();
     };
     let known = |word: &String| {
         CredentialType::ALL
@@ -225,5 +233,6 @@ fn types(named: Option<&[String]>) -> Vec<CredentialType> {
             .copied()
             .find(|kind| kind.as_str() == word)
     };
-    named.iter().filter_map(known).collect()
+    let for_splits = invited.filter(|_| legs.len() > 1);
+    named.iter().filter_map(known).chain(for_splits).collect()
 }

@@ -7,11 +7,13 @@
 //! - [`SessionReceipt`] and [`NeedVoucher`] are what a seller says. Neither proves anything.
 
 mod bill;
+mod dialect;
 mod payload;
 mod purse;
 mod receipt;
 
 pub use bill::SessionBill;
+pub use dialect::Dialect;
 pub use payload::SessionPayload;
 pub use purse::Purse;
 pub use receipt::{NeedVoucher, SessionReceipt, SessionReceiptError};

@@ -23,6 +23,9 @@ pub struct Consent {
 const LONGEST_VALID: u64 = 24 * 3600;
 /// How long it is valid when the challenge does not say, in seconds.
 const USUALLY_VALID: u64 = 300;
+/// How long what pays OKX's sellers outlives the challenge, in seconds: they take nothing shorter
+/// (mpp, 17).
+pub(super) const OKX_BEYOND: u64 = 60;
 
 impl Consent {
     /// To pay at most so many base units of the bill's token, at this moment.
@@ -33,6 +36,10 @@ impl Consent {
             now,
             form: ChallengeHash::Packed,
         }
+    }
+
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Binds the payment to the challenge in another form, for sellers who take only that.
@@ -189,11 +196,22 @@ impl Bill<'_> {
 
 /// When what is signed ends, in seconds: with the challenge, rounded down.
 pub(super) fn valid_until(challenge: &Challenge, now: Timestamp) -> Result<u64, BillError> {
+    valid_beyond(challenge, now, 0)
+}
+
+/// The same for sellers who take only what outlives the challenge by so many seconds.
+pub(super) fn valid_beyond(
+    challenge: &Challenge,
+    now: Timestamp,
+    beyond: u64,
+) -> Result<u64, BillError> {
     let now_seconds = now.seconds();
-    if challenge.expires.is_none() {
-        return Ok(now_seconds.saturating_add(USUALLY_VALID));
-    }
-    let expires = challenge.expires_at().filter(|expires| now < *expires);
-    let expires = expires.ok_or(BillError::Expired)?.seconds();
-    Ok(expires.min(now_seconds.saturating_add(LONGEST_VALID)))
+    let end = if challenge.expires.is_none() {
+        now_seconds.saturating_add(USUALLY_VALID)
+    } else {
+        let expires = challenge.expires_at().filter(|expires| now < *expires);
+        expires.ok_or(BillError::Expired)?.seconds()
+    };
+    let longest = now_seconds.saturating_add(LONGEST_VALID);
+    Ok(end.saturating_add(beyond).min(longest))
 }

@@ -136,12 +136,16 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
         due: &SessionDue,
     ) -> Result<Channel, Denied> {
         let (id, now) = (deposit.channel(), self.clock.now());
+        let mut chain = *chain;
         if let Purpose::Open(opening) = deposit.purpose() {
-            let same = chain.payer == opening.payer
-                && chain.authorized_signer == opening.authorized_signer;
+            // The id is the hash of the opening: no channel of this name has another signer.
+            let signer = *chain
+                .authorized_signer
+                .get_or_insert(opening.authorized_signer);
+            let same = chain.payer == opening.payer && signer == opening.authorized_signer;
             same.then_some(()).ok_or(Objection::ChannelId)?;
         }
-        let adopted = Channel::adopt(id, due.venue, chain, now).map_err(objection::refused)?;
+        let adopted = Channel::adopt(id, due.venue, &chain, now).map_err(objection::refused)?;
         if adopted.deposit().saturating_sub(adopted.settled()) < due.price {
             return Err(Objection::DepositTooSmall.into());
         }
@@ -150,7 +154,7 @@ impl<E: Escrow, S: ChannelStore> Books<E, S> {
         if *channel.venue() != due.venue {
             return Err(Objection::UnknownChannel.into());
         }
-        self.observe(id, chain).await
+        self.observe(id, &chain).await
     }
 
     /// Accepts a voucher and nothing else.

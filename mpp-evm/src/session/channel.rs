@@ -8,7 +8,7 @@ use payment_core::Timestamp;
 use payment_evm::{Domain, PublicKey, SignatureError};
 
 use super::id::signer;
-use super::{ChannelId, CheckedVoucher, SignedVoucher, Voucher};
+use super::{ChannelId, CheckedVoucher, SignedVoucher, Voucher, escrow_domain};
 
 pub use error::ChannelError;
 
@@ -34,8 +34,9 @@ pub struct ChainState {
     pub payee: Address,
     /// What it is paid in.
     pub token: Address,
-    /// Who signs vouchers; the zero address stands for the payer.
-    pub authorized_signer: Address,
+    /// Who signs vouchers; the zero address stands for the payer. `None` from an escrow that can't
+    /// tell: then it is known only of channels whose opening we have seen.
+    pub authorized_signer: Option<Address>,
     /// All base units ever deposited.
     pub deposit: u128,
     /// Base units paid out to the payee.
@@ -123,8 +124,9 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// `Foreign` for another payee or token and for no payer at all, `Finalized`, `Closing`, and
-    /// `Overflow` for numbers that no contract keeps.
+    /// `Foreign` for another payee or token and for no payer at all, `NoSigner` when the escrow
+    /// can't tell whose vouchers the channel pays, `Finalized`, `Closing`, and `Overflow` for
+    /// numbers that no contract keeps.
     pub fn adopt(
         id: ChannelId,
         venue: Venue,
@@ -144,11 +146,13 @@ impl Channel {
         if chain.settled > chain.deposit {
             return Err(ChannelError::Overflow);
         }
+        // A guess would have us serve for vouchers that the contract does not pay.
+        let authorized_signer = chain.authorized_signer.ok_or(ChannelError::NoSigner)?;
         Ok(Self {
             id,
             venue,
             payer: chain.payer,
-            authorized_signer: Some(chain.authorized_signer)
+            authorized_signer: Some(authorized_signer)
                 .filter(|signer| *signer != chain.payer)
                 .unwrap_or_default(),
             key: None,
@@ -183,7 +187,9 @@ impl Channel {
             && chain.payee == self.venue.payee
             && chain.token == self.venue.token
             // By who it stands for: some records write the payer out.
-            && signer(chain.payer, chain.authorized_signer) == self.signer();
+            && chain
+                .authorized_signer
+                .is_none_or(|it| signer(chain.payer, it) == self.signer());
         if !same {
             return Err(ChannelError::Foreign);
         }
@@ -244,6 +250,22 @@ impl Channel {
                 CheckedVoucher::verify(voucher, signed.signature, domain, key, self.signer())
             }
             None => CheckedVoucher::recover(voucher, signed.signature, domain, self.signer()),
+        }
+    }
+
+    /// A voucher of this channel as the contract takes it: it looks at `v`, which checking against
+    /// a key does not.
+    pub(super) fn spelled(&self, signed: SignedVoucher) -> SignedVoucher {
+        let domain = escrow_domain(self.venue.chain_id, self.venue.escrow);
+        let voucher = Voucher {
+            channel: self.id,
+            cumulative: signed.cumulative,
+        };
+        let digest = voucher.digest(&domain);
+        let spelled = signed.signature.spelled_for(&digest, self.signer());
+        SignedVoucher {
+            signature: spelled.unwrap_or(signed.signature),
+            ..signed
         }
     }
 

@@ -203,7 +203,8 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
     /// # Errors
     ///
     /// `DeskError::Ledger`: `Unknown` when the chain has no such channel, `Foreign`, `Finalized`
-    /// or `Closing` when it is of no use; `Escrow` when the chain can't be read.
+    /// or `Closing` when it is of no use, `NoSigner` when the escrow can't tell who signs its
+    /// vouchers; `Escrow` when the chain can't be read.
     pub async fn adopt(&self, id: ChannelId) -> Result<Channel, DeskError> {
         match self.load(id).await {
             Err(DeskError::Ledger(LedgerError::Unknown)) => {}
@@ -255,6 +256,7 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
         if channel.closing_until().is_some() {
             return Err(ChannelError::Closing.into());
         }
+        let voucher = channel.spelled(voucher);
         let moved = self.escrow.settle(id, &voucher).await?;
         self.book(id, moved).await
     }
@@ -294,12 +296,12 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
             let (next, closing) = channel.begin_close(voucher.as_ref(), until, now)?;
             Ok((next, (closing, channel.closing_until().is_some())))
         };
-        let (_, (closing, resumed)) = self.ledger.apply(id, begin).await?;
-        let voucher = match &closing {
-            Closing::Claim(voucher) => Some(voucher),
+        let (channel, (closing, resumed)) = self.ledger.apply(id, begin).await?;
+        let voucher = match closing {
+            Closing::Claim(voucher) => Some(channel.spelled(voucher)),
             Closing::Waive => None,
         };
-        match self.escrow.close(id, voucher).await {
+        match self.escrow.close(id, voucher.as_ref()).await {
             Ok(moved) => self.book(id, moved).await,
             Err(denied) => {
                 let definite = match &denied {

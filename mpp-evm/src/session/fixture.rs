@@ -172,7 +172,7 @@ pub(crate) fn channel() -> Channel {
         payer: PAYER,
         payee: PAYEE,
         token: TOKEN,
-        authorized_signer: Address::ZERO,
+        authorized_signer: Some(Address::ZERO),
         deposit: 10_000_000,
         settled: 0,
         close_requested_at: 0,

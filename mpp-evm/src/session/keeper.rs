@@ -443,7 +443,10 @@ fn is_moot(error: &DeskError) -> bool {
         DeskError::Ledger(
             LedgerError::Unknown
                 | LedgerError::Refused(
-                    ChannelError::Foreign | ChannelError::Finalized | ChannelError::Closing
+                    ChannelError::Foreign
+                        | ChannelError::NoSigner
+                        | ChannelError::Finalized
+                        | ChannelError::Closing
                 )
         )
     )

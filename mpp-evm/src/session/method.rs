@@ -17,13 +17,16 @@ use super::objection::Objection;
 use super::payload::{Deposit, First, Open, Payload, TopUp, VoucherPayload};
 use super::payment::{Action, Opened, SessionPayment};
 use super::{
-    ChannelId, ChannelStore, Desk, Escrow, Ledger, MemoryChannelStore, Opening, SignedVoucher,
-    Venue, escrow_domain,
+    ChannelId, ChannelStore, Desk, Escrow, Ledger, MemoryChannelStore, Opening, Venue,
+    escrow_domain,
 };
 use crate::CredentialType;
 
 /// The MPP method `evm`, intent `session`: the buyer locks a deposit once and signs a voucher for
 /// each call.
+///
+/// Buyers of the draft and of OKX are served alike. OKX's may open a channel without a first
+/// voucher: nothing is authorized then, and the voucher of the first call is the first.
 ///
 /// Clones share their channels.
 #[must_use]
@@ -342,20 +345,18 @@ impl<E: Escrow, S: ChannelStore> Terms for SessionTerms<E, S> {
 impl<E: Escrow, S: ChannelStore> SessionTerms<E, S> {
     fn open(&self, open: Open, presented: &Presented<'_>) -> Result<Action, Objection> {
         let Open {
+            channel,
             voucher,
             deposit,
             salt,
             authorized_signer,
         } = open;
-        let id = voucher.channel;
-        let (opening, deposit) = self.opening(deposit, salt, authorized_signer, id, presented)?;
+        let (opening, deposit) =
+            self.opening(deposit, salt, authorized_signer, channel, presented)?;
         Ok(Action::Open(Box::new(Opened {
             deposit,
             opening,
-            voucher: SignedVoucher {
-                cumulative: voucher.cumulative,
-                signature: voucher.signature,
-            },
+            voucher,
         })))
     }
 

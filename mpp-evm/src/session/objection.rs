@@ -152,7 +152,7 @@ pub(crate) const fn signature(error: &SignatureError) -> Objection {
 /// What the buyer reads of a step that the channel refused.
 pub(crate) fn refused(error: ChannelError) -> Denied {
     let refusal = match error {
-        ChannelError::Foreign => Objection::UnknownChannel.into(),
+        ChannelError::Foreign | ChannelError::NoSigner => Objection::UnknownChannel.into(),
         ChannelError::Finalized => {
             refuse::session_channel_finalized("the channel is closed for good")
         }
@@ -241,6 +241,7 @@ mod tests {
         let (delta, least, cumulative, deposit, available, cost) = (1, 2, 3, 2, 1, 2);
         for (error, status, code) in [
             (ChannelError::Foreign, 410, "session_channel_not_found"),
+            (ChannelError::NoSigner, 410, "session_channel_not_found"),
             (ChannelError::Finalized, 410, "session_channel_finalized"),
             (ChannelError::Closing, 410, "session_channel_finalized"),
             (

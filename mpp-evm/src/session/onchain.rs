@@ -445,7 +445,7 @@ const fn state(found: &IEscrow::State) -> ChainState {
         payer: found.payer,
         payee: found.payee,
         token: found.token,
-        authorized_signer: found.authorizedSigner,
+        authorized_signer: Some(found.authorizedSigner),
         deposit: found.deposit,
         settled: found.settled,
         close_requested_at: found.closeRequestedAt,

@@ -8,8 +8,8 @@ use payment_evm::{Authorization, EvmSignature, wire};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::ChannelId;
 use super::objection::Objection;
+use super::{ChannelId, SignedVoucher};
 use crate::CredentialType;
 use crate::payload::{Object, Text};
 
@@ -30,7 +30,9 @@ pub(crate) struct Signed {
 }
 
 pub(crate) struct Open {
-    pub(crate) voucher: Signed,
+    pub(crate) channel: ChannelId,
+    /// The first voucher. OKX's buyers may leave it for later.
+    pub(crate) voucher: Option<SignedVoucher>,
     pub(crate) deposit: Deposit,
     pub(crate) salt: B256,
     pub(crate) authorized_signer: Address,
@@ -139,7 +141,8 @@ struct Members<'a> {
     voucher_signature: Option<Text<'a>>,
     salt: Option<Hex32>,
     top_up_salt: Option<Hex32>,
-    authorized_signer: Option<HexAddress>,
+    #[serde(borrow)]
+    authorized_signer: Option<Text<'a>>,
     #[serde(borrow)]
     deposit: Option<&'a RawValue>,
 }
@@ -172,15 +175,29 @@ impl Members<'_> {
             && self.deposit.is_none();
         alone.then_some(()).ok_or(Objection::Shape)?;
         Ok(Open {
-            voucher: Signed {
-                channel,
-                cumulative: amount(self.cumulative_amount)?,
-                signature: read_signature(signature)?,
-            },
+            channel,
+            voucher: self.first_voucher(signature)?,
             deposit,
             salt: self.salt.ok_or(Objection::Shape)?.0,
-            authorized_signer: self.signer(),
+            authorized_signer: self.signer()?,
         })
+    }
+
+    /// The voucher of an opening. Without a signature there is none, and no amount counts: what
+    /// nobody has signed is no credit. Some buyers send an empty text for none. (okx, 10.2)
+    fn first_voucher(
+        &self,
+        signature: &Option<Text<'_>>,
+    ) -> Result<Option<SignedVoucher>, Objection> {
+        if signature.as_ref().is_none_or(|text| text.0.is_empty()) {
+            let claimed = self.cumulative_amount.unwrap_or(Units::ZERO);
+            let claims_nothing = claimed.is_zero().then_some(None);
+            return claims_nothing.ok_or(Objection::NoSignature);
+        }
+        Ok(Some(SignedVoucher {
+            cumulative: amount(self.cumulative_amount)?,
+            signature: read_signature(signature)?,
+        }))
     }
 
     fn top_up(&self, channel: ChannelId) -> Result<TopUp, Objection> {
@@ -269,10 +286,15 @@ impl Members<'_> {
         }
     }
 
-    fn signer(&self) -> Address {
-        self.authorized_signer
-            .map(|signer| signer.0)
-            .unwrap_or_default()
+    /// Who is to sign vouchers; the zero address stands for the payer, and so does an empty text.
+    /// (okx, 10.2)
+    fn signer(&self) -> Result<Address, Objection> {
+        match &self.authorized_signer {
+            Some(text) if !text.0.is_empty() => {
+                wire::address::parse(&text.0).map_err(|_| Objection::Shape)
+            }
+            _ => Ok(Address::ZERO),
+        }
     }
 }
 
@@ -287,7 +309,7 @@ impl First {
         match &*members.action {
             "open" if bare && members.top_up_salt.is_none() => Ok(Self::Open {
                 salt: members.salt.ok_or(Objection::Shape)?.0,
-                authorized_signer: members.signer(),
+                authorized_signer: members.signer()?,
                 deposit,
             }),
             "topUp" if bare && members.authorized_signer.is_none() => Ok(Self::TopUp {

@@ -22,7 +22,7 @@ use super::{
 
 /// What a credential of a session asks us to do. Vouchers are most of them, and small.
 pub(crate) enum Action {
-    /// Open a channel and accept its first voucher.
+    /// Open a channel, and accept its first voucher where it brings one.
     Open(Box<Opened>),
     /// Add to a channel.
     TopUp(Box<BoundDeposit>),
@@ -40,7 +40,7 @@ pub(crate) enum Action {
 pub(crate) struct Opened {
     pub(crate) deposit: BoundDeposit,
     pub(crate) opening: Opening,
-    pub(crate) voucher: SignedVoucher,
+    pub(crate) voucher: Option<SignedVoucher>,
 }
 
 /// A credential bound to what one route asks, on its way through the gate.
@@ -70,7 +70,7 @@ enum Stage {
 
 /// What `check` has proven.
 enum Checked {
-    Open(Box<(CheckedDeposit, CheckedVoucher)>),
+    Open(Box<(CheckedDeposit, Option<CheckedVoucher>)>),
     TopUp(Box<CheckedDeposit>),
     Voucher(Option<Box<CheckedDeposit>>, Signed),
     Close(Signed),
@@ -143,16 +143,21 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                     opening,
                     voucher,
                 } = *open;
-                let id = deposit.channel();
+                let channel = deposit.channel();
                 let deposit = deposit.check(due)?;
-                let signed = Voucher {
-                    channel: id,
-                    cumulative: voucher.cumulative,
+                let recover = |voucher: SignedVoucher| {
+                    let SignedVoucher {
+                        cumulative,
+                        signature,
+                    } = voucher;
+                    let voucher = Voucher {
+                        channel,
+                        cumulative,
+                    };
+                    CheckedVoucher::recover(voucher, signature, &due.domain, opening.signer())
+                        .map_err(|error| objection::signature(&error))
                 };
-                let domain = &due.domain;
-                let signer = opening.signer();
-                let voucher = CheckedVoucher::recover(signed, voucher.signature, domain, signer)
-                    .map_err(|error| objection::signature(&error))?;
+                let voucher = voucher.map(recover).transpose()?;
                 self.payer = proven_payer(&deposit);
                 Checked::Open(Box::new((deposit, voucher)))
             }

@@ -317,7 +317,7 @@ impl Buyer {
             payer: self.opening.payer,
             payee: self.opening.payee,
             token: self.opening.token,
-            authorized_signer: self.opening.authorized_signer,
+            authorized_signer: Some(self.opening.authorized_signer),
             deposit,
             settled: 0,
             close_requested_at: 0,

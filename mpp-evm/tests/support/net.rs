@@ -22,7 +22,8 @@ use payment_core::{
     Admission, BoxFuture, Clock, Denied, Gate, HoldError, Outcome, Route, RouteGate, Secret,
     Served, Spawn, Timestamp, Units, usd,
 };
-use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
+use payment_evm::{Authorization, LocalSigner, Settler, SettlerOptions, Token};
+use serde_json::{Value, json};
 
 /// The gate reads the chain's clock.
 struct ChainTime(Arc<Chain>);
@@ -104,11 +105,7 @@ impl Shop {
 
     pub async fn with(set: impl FnOnce(Charge<OnchainCharge>) -> Charge<OnchainCharge>) -> Self {
         let net = Devnet::start().await.unwrap();
-        let options = SettlerOptions::default()
-            .mined_within(Duration::from_millis(300))
-            .poll_every(Duration::from_millis(10));
-        let key = signer(&net.settler);
-        let settler = Settler::connect(&net.rpc_url, key, options).await.unwrap();
+        let settler = settler(&net).await;
         let devnet::Token {
             address,
             chain_id,
@@ -237,6 +234,7 @@ impl Shop {
         match kind {
             CredentialType::Authorization => self.authorization(challenge).await,
             CredentialType::Permit2 => self.permit(challenge).await,
+            CredentialType::Transfers => self.okx(challenge, &[self.transfer_to_seller(challenge)]),
             _ => self.transaction(challenge).await,
         }
     }
@@ -246,6 +244,46 @@ impl Shop {
             .authorize(&self.buyer(), self.consent())
             .await
             .unwrap()
+    }
+
+    /// The transfer that pays this challenge whole, as OKX's buyers make it: its nonce is any.
+    pub fn transfer_to_seller(&self, challenge: &Challenge) -> Authorization {
+        let expires = challenge.expires_at().unwrap().seconds();
+        Authorization {
+            from: self.net.buyers[0].address,
+            to: self.net.seller.address,
+            value: U256::from(PRICE),
+            valid_after: U256::ZERO,
+            valid_before: U256::from(expires + 360),
+            nonce: alloy_primitives::keccak256(&challenge.id),
+        }
+    }
+
+    /// These transfers in OKX's form, signed by the buyer.
+    pub fn okx(&self, challenge: &Challenge, transfers: &[Authorization]) -> HeaderValue {
+        let mut written: Vec<Value> = transfers.iter().map(|one| self.written(one)).collect();
+        let splits = written.split_off(1);
+        let mut first = written.remove(0);
+        first["type"] = json!("eip-3009");
+        if !splits.is_empty() {
+            first["splits"] = splits.into();
+        }
+        let payload = json!({"type": "transaction", "authorization": first});
+        mpp_core::buyer::answer(challenge, None, &payload).unwrap()
+    }
+
+    /// One authorization in the draft's form, signed by the buyer.
+    pub fn flat(&self, challenge: &Challenge, authorization: &Authorization) -> HeaderValue {
+        let mut payload = self.written(authorization);
+        payload["type"] = json!("authorization");
+        mpp_core::buyer::answer(challenge, None, &payload).unwrap()
+    }
+
+    fn written(&self, authorization: &Authorization) -> Value {
+        let digest = authorization.digest(&self.token.domain());
+        let mut written = serde_json::to_value(authorization).unwrap();
+        written["signature"] = json!(self.buyer().sign(&digest).unwrap().to_hex());
+        written
     }
 
     pub async fn permit(&self, challenge: &Challenge) -> HeaderValue {
@@ -327,6 +365,15 @@ impl Shop {
     pub fn income(&self) -> u64 {
         self.balance(self.net.seller.address)
     }
+}
+
+/// The seller's own key, at this chain.
+pub async fn settler(net: &Devnet) -> Settler {
+    let options = SettlerOptions::default()
+        .mined_within(Duration::from_millis(300))
+        .poll_every(Duration::from_millis(10));
+    let key = signer(&net.settler);
+    Settler::connect(&net.rpc_url, key, options).await.unwrap()
 }
 
 pub fn signer(wallet: &Wallet) -> LocalSigner {

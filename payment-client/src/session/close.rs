@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mpp_evm::buyer::session::SessionReceipt;
+use mpp_evm::buyer::session::{Dialect, SessionReceipt};
 use payment_core::Money;
 use payment_evm::{Signer, Token};
 
@@ -27,7 +27,8 @@ pub struct Closed {
 
 impl<S: Signer> Session<S> {
     /// Asks the seller to close the channel with a voucher for exactly what was spent, so that the
-    /// rest of the deposit comes back; `None` when there is no channel. What became of earlier calls
+    /// rest of the deposit comes back; for the highest voucher, where the seller speaks OKX's
+    /// dialect and takes nothing less. `None` when there is no channel. What became of earlier calls
     /// and deposits is learned first. Called again after an error, it asks again.
     ///
     /// A seller can bring the highest voucher to the chain all the same; and one that does not
@@ -60,13 +61,17 @@ impl<S: Signer> Session<S> {
             }
             ready => ready?,
         }
+        if bill.dialect() == Dialect::Okx {
+            // Such a seller takes nothing less than the highest voucher.
+            self.assume_all()?;
+        }
         let record = self.record()?.clone();
-        let purse = self.purse(&record, &token)?;
+        let purse = self.purse(&record, &bill)?;
         self.keep(record.phase(Phase::Closing))?;
         let payload = purse.close(&self.buyer.inner.signer, record.spent).await?;
         match self.manage(Action::Close, &place, &payload).await {
             Ok(shown) => {
-                let receipt = shown.clone().and_then(Result::ok);
+                let receipt = shown.receipt().cloned();
                 self.hear(shown)?;
                 if self.record()?.spent > record.spent {
                     self.complain(Some(Dispute::Overcharged {

@@ -2,14 +2,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use mpp_core::{PAYMENT_RECEIPT, ProblemType};
-use mpp_evm::buyer::session::{SessionBill, SessionPayload};
+use mpp_evm::buyer::session::{Dialect, SessionBill, SessionPayload};
 use payment_evm::{Signer, random_word};
 use reqwest::{Body, Request, RequestBuilder, Response};
 
-use super::manage::{Heard, Lost, Repeat, Sent, attach, is_stale, shown};
+use super::manage::{Heard, Lost, Repeat, Sent, Shown, asks_to_pay, attach, is_gone, is_stale};
 use super::pay::{Need, OVERFLOW};
 use super::place::Place;
 use super::record::Phase;
@@ -242,12 +242,16 @@ impl<S: Signer> Session<S> {
         &mut self,
         mut call: Box<Unanswered>,
     ) -> Result<SessionReply, SessionError> {
+        let repeat = match call.bill.dialect() {
+            Dialect::Okx => Repeat::Never,
+            _ => Repeat::WhenTold,
+        };
         let mut fresh = false;
         loop {
             let request = call.request.try_clone();
             let mut request = request.ok_or(BuyerError::BodyNotRepeatable)?;
             attach(&mut request, &call.bill, &call.payload)?;
-            let mut response = match self.knock(&request, Repeat::WhenTold).await? {
+            let mut response = match self.knock(&request, repeat).await? {
                 Heard::Answer { response, lost } => {
                     call.lost = worse(call.lost, lost);
                     response
@@ -269,18 +273,19 @@ impl<S: Signer> Session<S> {
                 }
             };
             let status = response.status();
-            let of_payment = matches!(status, StatusCode::PAYMENT_REQUIRED | StatusCode::GONE);
             // With a receipt, it is the word of the handler.
-            if !of_payment || response.headers().contains_key(PAYMENT_RECEIPT) {
+            if !is_of_payment(&response, call.bill.dialect())
+                || response.headers().contains_key(PAYMENT_RECEIPT)
+            {
                 return self.answered(response, &call);
             }
             let problem = self.problem(&mut response).await;
             let code = problem.map(ProblemType::code);
-            if status == StatusCode::GONE {
+            if is_gone(status, problem) {
                 return Err(SessionError::Gone { code });
             }
-            if problem.is_some_and(is_stale) && !fresh {
-                call.bill = self.replace(&call.place, response.headers())?;
+            if asks_to_pay(status, problem) && problem.is_some_and(is_stale) && !fresh {
+                call.bill = self.fresh_bill(&call.place, response.headers()).await?;
                 fresh = true;
                 continue;
             }
@@ -295,15 +300,32 @@ impl<S: Signer> Session<S> {
         }
     }
 
+    /// Counts a call that has an answer by the price it was sent for. Where an answer was lost
+    /// before, it may have been charged twice.
+    fn count_it(&mut self, call: &Unanswered) -> Result<(), SessionError> {
+        let counted = match (call.due, call.lost) {
+            (Some(due), Lost::None) => self.record()?.count_up_to(due),
+            (None, Lost::None) => return Ok(()),
+            (_, Lost::Some) => self.record()?.assume_all(),
+        };
+        self.take_over(counted);
+        Ok(())
+    }
+
     fn answered(
         &mut self,
         response: Response,
         call: &Unanswered,
     ) -> Result<SessionReply, SessionError> {
-        let shown = shown(response.headers());
-        let receipt = shown.clone().and_then(Result::ok);
+        let dialect = call.bill.dialect();
+        let shown = Shown::of(response.headers(), dialect);
+        let receipt = shown.receipt().cloned();
         let known = self.record()?.channel_id;
+        let counts = matches!(shown, Shown::Count(_) | Shown::Unreadable);
         self.hear(shown)?;
+        if dialect == Dialect::Okx && !counts {
+            self.count_it(call)?;
+        }
         let charged = receipt.as_ref().filter(|r| r.channel == known);
         let charged = charged.map_or(0, |receipt| receipt.spent);
         if let Some(due) = call.due.filter(|due| charged > *due) {
@@ -316,6 +338,20 @@ impl<S: Signer> Session<S> {
             dispute: self.dispute.take(),
         };
         Ok(SessionReply::new(response, Some(usage)))
+    }
+}
+
+/// Whether an answer may be about the payment, and not of the seller's application. OKX's sellers
+/// say some of it by statuses of the application, with a document that names a problem.
+fn is_of_payment(response: &Response, dialect: Dialect) -> bool {
+    match response.status() {
+        StatusCode::PAYMENT_REQUIRED | StatusCode::GONE => true,
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND if dialect == Dialect::Okx => {
+            let kind = response.headers().get(CONTENT_TYPE);
+            let kind = kind.and_then(|kind| kind.to_str().ok());
+            kind.is_some_and(|kind| kind.starts_with("application/problem+json"))
+        }
+        _ => false,
     }
 }
 

@@ -87,7 +87,8 @@ pub enum SessionError {
         last: Trouble,
     },
     /// The call may have been served and there is no answer. [`Session::resume`](super::Session::resume)
-    /// sends the same again; without it, the next call first asks what was charged.
+    /// sends the same again; without it, the next call first asks what was charged, or assumes that
+    /// all of it was where the seller can't be asked.
     #[error("it is not known whether the call was charged")]
     OutcomeUnknown {
         /// All that is needed to ask again.

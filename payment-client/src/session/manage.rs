@@ -1,24 +1,71 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HeaderName;
+use http::header::{HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
-use mpp_core::{PAYMENT_RECEIPT, ProblemType};
-use mpp_evm::buyer::session::{SessionBill, SessionPayload, SessionReceipt};
+use mpp_core::{PAYMENT_RECEIPT, ProblemType, Receipt};
+use mpp_evm::buyer::session::{Dialect, SessionBill, SessionPayload, SessionReceipt};
 use mpp_evm::session::Venue;
 use payment_evm::Signer;
 use reqwest::{Request, Response};
 use serde::Deserialize;
 
 use super::place::Place;
-use super::{Action, Difference, Dispute, Session, SessionError, terms};
+use super::{Action, Difference, Session, SessionError, terms};
 use crate::error::{BuyerError, Trouble};
 use crate::payment::Credential;
 use crate::transport;
 use crate::verdict::Verdict;
 
-/// A receipt, where one came, and whether it can be read.
-pub(super) type Shown = Option<Result<SessionReceipt, Dispute>>;
+/// What an answer shows of the channel.
+#[derive(Clone, Debug)]
+pub(super) enum Shown {
+    /// No receipt.
+    Nothing,
+    /// A receipt that counts.
+    Count(SessionReceipt),
+    /// A receipt of OKX's form: it says that something succeeded, and counts nothing.
+    Plain,
+    /// One that can't be read, or several.
+    Unreadable,
+}
+
+impl Shown {
+    /// Reads the receipt of an answer.
+    pub(super) fn of(headers: &HeaderMap, dialect: Dialect) -> Self {
+        let mut values = headers.get_all(PAYMENT_RECEIPT).iter();
+        let Some(value) = values.next() else {
+            return Self::Nothing;
+        };
+        let (Ok(text), None) = (value.to_str(), values.next()) else {
+            return Self::Unreadable;
+        };
+        match SessionReceipt::from_header(text) {
+            Ok(receipt) => Self::Count(receipt),
+            Err(_) if dialect == Dialect::Okx && is_plain(text) => Self::Plain,
+            Err(_) => Self::Unreadable,
+        }
+    }
+
+    pub(super) fn receipt(&self) -> Option<&SessionReceipt> {
+        match self {
+            Self::Count(receipt) => Some(receipt),
+            Self::Nothing | Self::Plain | Self::Unreadable => None,
+        }
+    }
+}
+
+/// Whether it is a receipt of this method that says nothing of what was charged. One that says it
+/// badly is not.
+fn is_plain(text: &str) -> bool {
+    const COUNTS: [&str; 2] = ["acceptedCumulative", "spent"];
+    Receipt::parse(text).is_ok_and(|receipt| {
+        let counts = COUNTS
+            .iter()
+            .any(|name| receipt.members.contains_key(*name));
+        receipt.method == "evm" && !counts
+    })
+}
 
 /// When the same request is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +74,18 @@ pub(super) enum Repeat {
     Always,
     /// Only after an answer that says to wait: one that was lost may have been the one.
     WhenTold,
+    /// Not at all: the seller charges for each.
+    Never,
+}
+
+impl Repeat {
+    fn allows(self, lost: Lost) -> bool {
+        match self {
+            Self::Always => true,
+            Self::WhenTold => lost == Lost::None,
+            Self::Never => false,
+        }
+    }
 }
 
 /// What became of a request.
@@ -93,8 +152,11 @@ impl<S: Signer> Session<S> {
                 lost = Lost::Some;
             }
             let status = response.status();
-            if status.is_success() {
-                return Ok(shown(response.headers()));
+            let shown = Shown::of(response.headers(), bill.dialect());
+            // OKX's sellers call the handler for whatever comes; what it makes of a request without
+            // its body says nothing of what was asked.
+            if status.is_success() || matches!(shown, Shown::Plain) {
+                return Ok(shown);
             }
             let problem = self.problem(&mut response).await;
             // An answer to HEAD can't say why.
@@ -102,13 +164,13 @@ impl<S: Signer> Session<S> {
                 None => method == Method::HEAD,
                 Some(problem) => is_stale(problem),
             };
-            if status == StatusCode::PAYMENT_REQUIRED && stale && !fresh {
-                bill = self.replace(place, response.headers())?;
+            if asks_to_pay(status, problem) && stale && !fresh {
+                bill = self.fresh_bill(place, response.headers()).await?;
                 fresh = true;
                 continue;
             }
             let code = problem.map(ProblemType::code);
-            return Err(if status == StatusCode::GONE {
+            return Err(if is_gone(status, problem) {
                 SessionError::Gone { code }
             } else if lost == Lost::Some {
                 let last = Trouble::Status(status);
@@ -170,9 +232,7 @@ impl<S: Signer> Session<S> {
                 .patience
                 .pause(tried, retry_after, Duration::from_millis(spent));
             match pause {
-                Some(pause) if repeat == Repeat::Always || lost == Lost::None => {
-                    inner.waiter.wait(pause).await;
-                }
+                Some(pause) if repeat.allows(lost) => inner.waiter.wait(pause).await,
                 _ => {
                     return Ok(Heard::Nothing {
                         last,
@@ -228,6 +288,21 @@ impl<S: Signer> Session<S> {
         }
         self.bills.push((spot, Arc::clone(&bill)));
         Ok(bill)
+    }
+
+    /// The challenge that takes the place of one that is no longer good: the one that came with the
+    /// refusal, or one that is asked for where a refusal came without.
+    pub(super) async fn fresh_bill(
+        &mut self,
+        place: &Place,
+        headers: &HeaderMap,
+    ) -> Result<Arc<SessionBill>, SessionError> {
+        if headers.contains_key(WWW_AUTHENTICATE) {
+            return self.replace(place, headers);
+        }
+        let spot = place.spot();
+        self.bills.retain(|(known, _)| *known != spot);
+        self.bill_for(place).await
     }
 
     fn pick(&self, asked: terms::Asked) -> Result<SessionBill, SessionError> {
@@ -290,6 +365,19 @@ pub(super) const fn is_stale(problem: ProblemType) -> bool {
     )
 }
 
+/// Whether the seller wants a payment, or another one. OKX's say of a challenge that has run out that
+/// nobody is logged in.
+pub(super) fn asks_to_pay(status: StatusCode, problem: Option<ProblemType>) -> bool {
+    let expired = problem == Some(ProblemType::PaymentExpired);
+    status == StatusCode::PAYMENT_REQUIRED || (status == StatusCode::UNAUTHORIZED && expired)
+}
+
+/// Whether the seller says that the channel is gone. OKX's do not find one that they do not know.
+pub(super) fn is_gone(status: StatusCode, problem: Option<ProblemType>) -> bool {
+    let unknown = problem == Some(ProblemType::SessionChannelNotFound);
+    status == StatusCode::GONE || (status == StatusCode::NOT_FOUND && unknown)
+}
+
 /// Puts the payload into the header that the challenge names.
 pub(super) fn attach(
     request: &mut Request,
@@ -301,15 +389,4 @@ pub(super) fn attach(
     let headers = request.headers_mut();
     headers.insert(&credential.name, credential.value);
     Ok(credential.name)
-}
-
-/// Reads the receipt of an answer.
-pub(super) fn shown(headers: &HeaderMap) -> Shown {
-    let mut values = headers.get_all(PAYMENT_RECEIPT).iter();
-    let value = values.next()?;
-    let receipt = match (value.to_str(), values.next()) {
-        (Ok(text), None) => SessionReceipt::from_header(text).ok(),
-        _ => None,
-    };
-    Some(receipt.ok_or(Dispute::Unreadable))
 }

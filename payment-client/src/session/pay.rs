@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use mpp_evm::buyer::session::{Purse, SessionBill, SessionPayload};
+use mpp_evm::buyer::session::{Dialect, Purse, SessionBill, SessionPayload};
 use payment_evm::{Signer, Token, random_word};
 use reqwest::Request;
 
@@ -37,7 +37,7 @@ impl<S: Signer> Session<S> {
         self.get_ready(bill, place, need.cost).await?;
         let target = self.cover(bill, place, need).await?;
         let record = self.record()?;
-        let purse = self.purse(record, bill.token())?;
+        let purse = self.purse(record, bill)?;
         let promised = record.promise(target).map_err(overdrawn)?.uncertain();
         self.keep(promised)?;
         Ok(purse.voucher(&self.buyer.inner.signer, target).await?)
@@ -54,10 +54,14 @@ impl<S: Signer> Session<S> {
             self.open(bill, place, cost).await?;
         }
         if self.record()?.pending.is_some() {
-            self.deposit(bill.token(), place).await?;
+            self.deposit(bill, place).await?;
         }
         if self.record()?.count == Count::Open {
-            self.inquire(bill.token(), place).await?;
+            match bill.dialect() {
+                // Who shows the same voucher again is charged again: the worst is assumed.
+                Dialect::Okx => self.assume_all()?,
+                _ => self.inquire(bill, place).await?,
+            }
         }
         Ok(())
     }
@@ -102,7 +106,7 @@ impl<S: Signer> Session<S> {
             return Err(SessionError::AboveLimit { step });
         }
         // One that was cut off on the way, as within a stream, comes before a further one.
-        self.deposit(bill.token(), place).await?;
+        self.deposit(bill, place).await?;
         if let Some(missing) = least
             .checked_sub(self.record()?.deposit)
             .filter(|more| *more > 0)
@@ -159,7 +163,7 @@ impl<S: Signer> Session<S> {
         let record = record.top_up(more).map_err(overdrawn)?;
         self.count(token, more.amount)?;
         self.keep(record)?;
-        self.deposit(token, place).await
+        self.deposit(&bill, place).await
     }
 
     /// How much to deposit: what the seller suggests, within the budget, and no less than needed.
@@ -200,15 +204,15 @@ impl<S: Signer> Session<S> {
     }
 
     /// Sends the deposit that is pending, the same each time.
-    async fn deposit(&mut self, token: &Token, place: &Place) -> Result<(), SessionError> {
+    async fn deposit(&mut self, bill: &SessionBill, place: &Place) -> Result<(), SessionError> {
         let record = self.record()?.clone();
         let Some(pending) = record.pending else {
             return Ok(());
         };
         if self.pending == PendingCount::Uncounted {
-            self.count(token, pending.amount)?;
+            self.count(bill.token(), pending.amount)?;
         }
-        let purse = self.purse(&record, token)?;
+        let purse = self.purse(&record, bill)?;
         let (action, payload) = self.deposit_payload(&purse, pending).await?;
         match self.manage(action, place, &payload).await {
             Ok(shown) => {
@@ -259,11 +263,11 @@ impl<S: Signer> Session<S> {
     /// Asks what was charged, by showing the voucher that the seller has already.
     pub(super) async fn inquire(
         &mut self,
-        token: &Token,
+        bill: &SessionBill,
         place: &Place,
     ) -> Result<(), SessionError> {
         let record = self.record()?;
-        let purse = self.purse(record, token)?;
+        let purse = self.purse(record, bill)?;
         let promised = record.promised;
         let payload = purse.voucher(&self.buyer.inner.signer, promised).await?;
         match self.manage(Action::Voucher, place, &payload).await {
@@ -273,28 +277,37 @@ impl<S: Signer> Session<S> {
             Err(error) => return Err(error),
         }
         if self.record()?.count == Count::Open {
-            let assumed = self.record()?.assume_all();
-            self.keep(assumed)?;
+            self.assume_all()?;
         }
         Ok(())
+    }
+
+    /// What was promised counts as charged.
+    pub(super) fn assume_all(&mut self) -> Result<(), SessionError> {
+        let assumed = self.record()?.assume_all();
+        self.keep(assumed)
     }
 
     /// Takes over what a receipt says, within bounds.
     pub(super) fn hear(&mut self, shown: Shown) -> Result<(), SessionError> {
         let record = self.record()?;
         let (heard, dispute) = match shown {
-            None => return Ok(()),
-            Some(Ok(receipt)) => record.hear(&receipt),
-            Some(Err(unreadable)) => (record.assume_all(), Some(unreadable)),
+            Shown::Nothing | Shown::Plain => return Ok(()),
+            Shown::Count(receipt) => record.hear(&receipt),
+            Shown::Unreadable => (record.assume_all(), Some(Dispute::Unreadable)),
         };
-        // What cannot be written down is asked again after the next start; the answer that it came
-        // with was paid for.
+        self.take_over(heard);
+        self.complain(dispute);
+        Ok(())
+    }
+
+    /// Takes over a count that came with an answer. What cannot be written down is learned again
+    /// after the next start; the answer was paid for.
+    pub(super) fn take_over(&mut self, heard: Record) {
         if let Err(error) = self.keep(heard.clone()) {
             tracing::warn!(%error, "the count of a session is not on the disk");
             self.record = Some(heard);
         }
-        self.complain(dispute);
-        Ok(())
     }
 
     pub(super) fn complain(&mut self, dispute: Option<Dispute>) {

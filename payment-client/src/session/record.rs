@@ -225,6 +225,15 @@ impl Record {
         }
     }
 
+    /// Counts so much as charged, where the seller does not count; no more than was promised can be.
+    pub(crate) fn count_up_to(&self, due: u128) -> Self {
+        Self {
+            spent: self.spent.max(due.min(self.promised)),
+            count: Count::Known,
+            ..self.clone()
+        }
+    }
+
     /// Hears what the seller says to have charged: believed between what it has said before and
     /// what it was promised. Otherwise the worst is assumed.
     pub(crate) fn hear(&self, receipt: &SessionReceipt) -> (Self, Option<Dispute>) {

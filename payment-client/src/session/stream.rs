@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use mpp_evm::buyer::session::{NeedVoucher, SessionBill, SessionReceipt};
+use mpp_evm::buyer::session::{Dialect, NeedVoucher, SessionBill, SessionReceipt};
 use payment_evm::Signer;
 use reqwest::{Request, Response};
 
 use super::deliver::Entered;
+use super::manage::Shown;
 use super::pay::{Need, OVERFLOW};
 use super::place::Place;
 use super::sse::{Event, Parser};
@@ -94,10 +95,13 @@ pub(super) async fn begin<S: Signer>(
     };
     let price = bill.price();
     let times = |units: u64| price.checked_mul(units.into()).ok_or(OVERFLOW);
-    let need = Need {
-        cost: times(pace.per_event)?,
-        wish: times(pace.ahead)?,
+    let cost = times(pace.per_event)?;
+    let wish = match bill.dialect() {
+        // Such a seller charges for the request, not for events.
+        Dialect::Okx => cost,
+        _ => times(pace.ahead)?,
     };
+    let need = Need { cost, wish };
     let payload = session.authorize(&bill, &place, need).await?;
     let base = session.record()?.spent;
     let call = session.written(request, place.clone(), Arc::clone(&bill), payload, None)?;
@@ -163,7 +167,7 @@ impl<S: Signer> UnitStream<'_, S> {
                         let receipt = SessionReceipt::from_event(&event.data);
                         self.events.clear();
                         self.state = State::Ended;
-                        self.settle(receipt.map_err(|_| Dispute::Unreadable))?;
+                        self.settle(receipt.ok())?;
                     }
                     name if name.starts_with(RESERVED) => {
                         self.events.pop_front();
@@ -250,7 +254,7 @@ impl<S: Signer> UnitStream<'_, S> {
         let session = &mut *self.session;
         let promised = session.record()?.promise(target).map_err(|_| OVERFLOW)?;
         session.keep(promised)?;
-        let purse = session.purse(session.record()?, self.bill.token())?;
+        let purse = session.purse(session.record()?, &self.bill)?;
         let payload = purse.voucher(&session.buyer.inner.signer, target).await?;
         let shown = session
             .manage(Action::Voucher, &self.place, &payload)
@@ -274,10 +278,11 @@ impl<S: Signer> UnitStream<'_, S> {
     }
 
     /// Hears the last receipt.
-    fn settle(&mut self, receipt: Result<SessionReceipt, Dispute>) -> Result<(), SessionError> {
-        self.receipt = receipt.clone().ok();
+    fn settle(&mut self, receipt: Option<SessionReceipt>) -> Result<(), SessionError> {
+        self.receipt.clone_from(&receipt);
         let known = self.session.record()?.channel_id;
-        self.session.hear(Some(receipt))?;
+        let shown = receipt.map_or(Shown::Unreadable, Shown::Count);
+        self.session.hear(shown)?;
         let charged = self.receipt.as_ref().filter(|r| r.channel == known);
         let (charged, due) = (charged.map_or(0, |receipt| receipt.spent), self.due());
         if charged > due {

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use mpp_core::Challenge;
 use mpp_evm::CredentialType;
-use mpp_evm::buyer::session::SessionBill;
+use mpp_evm::buyer::session::{Dialect, SessionBill};
 use mpp_evm::session::Venue;
 use payment_core::{Timestamp, Units};
 
@@ -92,7 +92,11 @@ fn bill(
     if challenge.credential_header() == AUTHORIZATION && own.contains_key(AUTHORIZATION) {
         return Err(Skip::Header);
     }
-    if !bill.types().contains(&CredentialType::Authorization) {
+    let signed = match bill.dialect() {
+        Dialect::Okx => CredentialType::Transfers,
+        _ => CredentialType::Authorization,
+    };
+    if !bill.types().contains(&signed) {
         return Err(Skip::Transfer);
     }
     let venue = bill.venue();
@@ -101,9 +105,21 @@ fn bill(
         asset: venue.token,
         amount: Units::new(alloy_primitives::U256::from(bill.price())),
         pay_to: venue.payee,
-        valid_until: challenge.expires_at().ok_or(Skip::NoExpiry)?,
+        valid_until: valid_until(&bill, now)?,
         described: Description::default(),
     };
     rules.judge(&bid, Terms::Mpp(Box::new(challenge.clone())), now)?;
     Ok(bill)
+}
+
+/// Until when a deposit can be collected that is signed for this challenge.
+fn valid_until(bill: &SessionBill, now: Timestamp) -> Result<Timestamp, Skip> {
+    let expires = bill.challenge().expires_at().ok_or(Skip::NoExpiry)?;
+    match bill.dialect() {
+        Dialect::Okx => {
+            let end = bill.valid_until(now).map_err(|_| Skip::Expired)?;
+            Ok(Timestamp::from_seconds(end))
+        }
+        _ => Ok(expires),
+    }
 }

@@ -4,6 +4,7 @@
 mod calls;
 mod deposits;
 mod files;
+mod okx;
 mod seller;
 mod storms;
 mod streams;

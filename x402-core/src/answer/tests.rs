@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::shop::changed;
 
 const OK: StatusCode = StatusCode::OK;
 
@@ -221,4 +222,79 @@ fn a_no_that_may_be_a_yes_is_open() {
         settle(OK, &mined),
         Ok(SettleAnswer::Refused { .. })
     ));
+}
+
+#[test]
+fn a_success_of_another_status_is_under_way() {
+    let yes = |status: Value| json!({ "success": true, "transaction": "0xab", "network": "eip155:84532", "status": status });
+    for status in [json!(null), json!(""), json!("success")] {
+        assert!(
+            matches!(
+                settle(OK, &yes(status.clone())),
+                Ok(SettleAnswer::Settled { .. })
+            ),
+            "{status}"
+        );
+    }
+    for status in [
+        "pending",
+        "timeout",
+        "unknown",
+        "failed",
+        "Success",
+        "no such status",
+    ] {
+        let transaction = Some("0xab".into());
+        assert_eq!(
+            settle(OK, &yes(json!(status))).unwrap(),
+            SettleAnswer::Pending { transaction },
+            "{status}"
+        );
+        let none = changed(&yes(json!(status)), "transaction", json!(""));
+        assert_eq!(
+            settle(OK, &none).unwrap(),
+            SettleAnswer::Pending { transaction: None },
+            "{status}"
+        );
+    }
+    for status in [json!(200), json!(true), json!({})] {
+        assert!(settle(OK, &yes(status.clone())).is_err(), "{status}");
+    }
+}
+
+#[test]
+fn a_promise_is_never_read_from_an_answer() {
+    for transaction in [json!(""), json!(null)] {
+        let yes = json!({
+            "success": true, "status": "success", "transaction": transaction,
+            "network": "eip155:84532", "amount": "10000",
+        });
+        assert!(
+            matches!(settle(OK, &yes), Err(FacilitatorFault::Garbage(_))),
+            "{yes}"
+        );
+    }
+}
+
+#[test]
+fn a_no_that_says_it_is_under_way_is_open() {
+    let no = |status: Value| json!({ "success": false, "errorReason": "insufficient_funds", "status": status });
+    for status in [json!(null), json!(""), json!("failed"), json!(400)] {
+        assert!(
+            matches!(
+                settle(OK, &no(status.clone())),
+                Ok(SettleAnswer::Refused { .. })
+            ),
+            "{status}"
+        );
+    }
+    for status in ["pending", "timeout", "unknown", "success", "no such status"] {
+        assert!(
+            matches!(
+                settle(OK, &no(json!(status))),
+                Ok(SettleAnswer::Pending { .. })
+            ),
+            "{status}"
+        );
+    }
 }

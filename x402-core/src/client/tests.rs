@@ -149,7 +149,7 @@ async fn an_honest_facilitator_is_understood() {
     let peer = Peer::acting(acts).await;
     let client = peer.client();
     let request = request();
-    let payer = Some(crate::shop::PAYER);
+    let payer = Some(crate::shop::PAYER.clone());
     let verified = client.verify(&request).await.unwrap();
     assert_eq!(verified, VerifyAnswer::Valid { payer });
     let settled = client.settle(&request).await.unwrap();
@@ -305,6 +305,41 @@ async fn a_pending_transaction_that_failed_is_a_no() {
         .await
         .unwrap();
     assert_eq!(answer, SettleAnswer::Pending { transaction: None });
+}
+
+#[tokio::test]
+async fn a_settlement_under_way_is_pending_whoever_asks() {
+    for status in ["pending", "timeout", "unknown"] {
+        let mut under_way = yes();
+        under_way["status"] = json!(status);
+        let transaction = Some(TRANSACTION.into());
+        let pending = SettleAnswer::Pending { transaction };
+        let acts = [(); 2].map(|()| Act::Say(200, under_way.to_string()));
+        let client = Peer::acting(acts).await.client();
+        assert_eq!(client.settle(&request()).await.unwrap(), pending);
+        let again = client.reconcile(&request(), Some(TRANSACTION)).await;
+        assert_eq!(again.unwrap(), pending, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_without_a_transaction_is_no_answer_for_a_batch_either() {
+    let mut promise = yes();
+    promise["transaction"] = json!("");
+    promise["status"] = json!("success");
+    let acts = [(); 2].map(|()| Act::Say(200, promise.to_string()));
+    let client = Peer::acting(acts).await.client();
+    let payload: Box<RawValue> = serde_json::from_str(r#"{"nonce":1}"#).unwrap();
+    let extra: Box<RawValue> = serde_json::from_str("{}").unwrap();
+    let offer = offer();
+    let now = payment_core::Timestamp::from_seconds(0);
+    let presented = crate::Presented::new(&offer, Version::V2, &payload, now);
+    let payment = AnyPayment::unproven(presented.echoing(Some(&extra)));
+    let request = PaymentRequest::new(Version::V2, offer.clone(), "https://x.example/", &payment);
+    let settled = client.settle(&request).await;
+    assert!(matches!(settled, Err(FacilitatorFault::Garbage(_))));
+    let again = client.reconcile(&request, None).await;
+    assert!(matches!(again, Err(FacilitatorFault::Garbage(_))));
 }
 
 #[tokio::test]

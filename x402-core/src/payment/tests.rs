@@ -7,6 +7,8 @@ use serde_json::json;
 use crate::shop::{PAYER, Shop, TRANSACTION, base_offer, pay_v1, pay_v2};
 use crate::{FacilitatorFault, SettleAnswer, VerifyAnswer};
 
+mod unproven;
+
 const V2: &str = "payment-signature";
 
 fn shop() -> Shop {
@@ -21,7 +23,7 @@ fn yes() -> SettleAnswer {
     SettleAnswer::Settled {
         transaction: TRANSACTION.into(),
         network: Network::eip155(84532),
-        payer: Some(PAYER),
+        payer: Some(PAYER.clone()),
         amount: Some(Units::from(10_000)),
     }
 }

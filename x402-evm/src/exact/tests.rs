@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use alloy_primitives::address;
-use payment_core::{Money, Price, usd};
+use payment_core::{Asset, Money, Price, usd};
+use payment_evm::TransferMethod;
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,7 +1,9 @@
-//! Exact payments at a gate: real signatures, a facilitator that says yes.
+//! Payments at a gate: exact ones with real signatures and a facilitator that says yes, deferred
+//! ones with a facilitator that knows whose session keys have signed.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod attacks;
+mod deferred;
 #[path = "../support/shop.rs"]
 #[allow(dead_code)]
 mod shop;

@@ -12,7 +12,8 @@ use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use serde_json::Value;
 use x402_core::wire::v2;
 use x402_core::{
-    Facilitator, PaymentRequest, Presented, Scheme, SettleAnswer, VerifyAnswer, Version,
+    Facilitator, FacilitatorFault, Offer, PaymentRequest, Presented, Scheme, SettleAnswer,
+    VerifyAnswer, Version,
 };
 use x402_evm::{ExactEvm, OnchainFacilitator};
 
@@ -330,4 +331,48 @@ async fn another_chain_is_not_settled_on() {
     let kinds = scene.facilitator.supported().await.unwrap().kinds;
     let networks: Vec<_> = kinds.iter().map(|kind| kind.network.as_str()).collect();
     assert_eq!(networks, ["eip155:84532", "base-sepolia"]);
+}
+
+/// The same payment, as if another scheme had bound it.
+fn under_another_name(scene: &Scene, payment: &v2::PaymentPayload) -> PaymentRequest {
+    let seller = scene.net.seller.address;
+    let exact = ExactEvm::new(scene.token.clone(), seller);
+    let route = payment_core::Route::priced(payment_core::usd!("0.01"));
+    let offer = exact.offer(&route).unwrap();
+    let (network, pay_to) = (offer.network().clone(), offer.pay_to().clone());
+    let (asset, extra) = (offer.asset().clone(), offer.extra().clone());
+    let (amount, now) = (offer.amount(), scene.shop.now());
+    let other = Offer::new("upto", network, asset, pay_to, amount, extra, &route).unwrap();
+    let presented = Presented::new(&other, Version::V2, &payment.payload, now);
+    let bound = exact.bind(presented).unwrap();
+    PaymentRequest::new(
+        Version::V2,
+        other.clone(),
+        "https://api.example.com/x",
+        &*bound,
+    )
+}
+
+#[tokio::test]
+async fn another_scheme_is_turned_away_before_the_chain_is_asked() {
+    let scene = Scene::new().await;
+    let payment = scene.shop.sign_v2().await;
+    let request = under_another_name(&scene, &payment);
+    let facilitator = &scene.facilitator;
+    // Stays armed for whoever asks the chain first.
+    scene.net.rpc.fail_next(1, Fault::CloseAfter);
+    let turned_away = |fault| matches!(fault, FacilitatorFault::NotSent(_));
+    assert!(turned_away(facilitator.verify(&request).await.unwrap_err()));
+    assert!(turned_away(facilitator.settle(&request).await.unwrap_err()));
+    for known in [None, Some("0xab")] {
+        let answer = facilitator.reconcile(&request, known).await;
+        assert!(turned_away(answer.unwrap_err()));
+    }
+    let honest = scene.request(&payment);
+    let asked = facilitator.verify(&honest).await.unwrap_err();
+    assert!(!turned_away(asked), "the first to ask");
+    assert_eq!(scene.paid(), U256::ZERO);
+    // It is the name alone that was wrong.
+    assert!(facilitator.settle(&honest).await.is_ok());
+    assert_eq!(scene.paid(), U256::from(PRICE));
 }

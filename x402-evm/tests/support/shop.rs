@@ -117,8 +117,12 @@ impl Shop {
         buyer: LocalSigner,
         now: u64,
     ) -> Self {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(now)));
         let x402 = X402::new(facilitator).accept(ExactEvm::new(token, seller));
+        Self::accepting(x402, buyer, now)
+    }
+
+    pub fn accepting<F: Facilitator>(x402: X402<F>, buyer: LocalSigner, now: u64) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(now)));
         let gate = Gate::builder(x402)
             .clock(Arc::clone(&clock))
             .origin("https://api.example.com")

@@ -8,11 +8,11 @@ use payment_evm::{Token, wire};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Purse, SessionPayload};
+use super::{Dialect, Purse, SessionPayload};
 use crate::CredentialType;
 use crate::buyer::BillError;
 use crate::buyer::bill::{self, HexAddress};
-use crate::buyer::sign::valid_until;
+use crate::buyer::sign::{OKX_BEYOND, valid_beyond};
 use crate::session::{Opening, Venue};
 use crate::source::Source;
 
@@ -27,6 +27,7 @@ pub struct SessionBill {
     suggested_deposit: Option<u128>,
     min_voucher_delta: u128,
     fee_payer: FeePayer,
+    dialect: Dialect,
     types: Vec<CredentialType>,
     permit2: Address,
 }
@@ -95,6 +96,11 @@ impl SessionBill {
         }
         let suggested_deposit = request.suggested_deposit.map(amount).transpose()?;
         let min_voucher_delta = details.min_voucher_delta.map(amount).transpose()?;
+        let named = details.credential_types.as_deref();
+        let dialect = match (named, details.fee_payer) {
+            (None, true) => Dialect::Okx,
+            _ => Dialect::Draft,
+        };
         Ok(Self {
             token: bill::token(details.chain_id, request.currency, tokens)?,
             venue: Venue {
@@ -113,7 +119,8 @@ impl SessionBill {
             } else {
                 FeePayer::Buyer
             },
-            types: types(details.credential_types.as_deref()),
+            dialect,
+            types: types(named, dialect),
             permit2: details.permit2_contract.map_or(PERMIT2, |given| given.0),
         })
     }
@@ -166,6 +173,13 @@ impl SessionBill {
         self.fee_payer == FeePayer::Seller
     }
 
+    /// The words the seller uses: OKX's where it says to pay the gas of deposits and names no
+    /// types of credentials, the draft's otherwise.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The types the seller takes, the preferred ones first. Unknown ones are left out.
     #[must_use]
     pub fn types(&self) -> &[CredentialType] {
@@ -179,13 +193,18 @@ impl SessionBill {
     }
 
     /// When a deposit that is signed for this challenge ends, in seconds since the epoch: with the
-    /// challenge, and never later than in a day.
+    /// challenge, or a minute after it for OKX's sellers, who take nothing shorter; and never later
+    /// than in a day.
     ///
     /// # Errors
     ///
     /// `Expired`.
     pub fn valid_until(&self, now: Timestamp) -> Result<u64, BillError> {
-        valid_until(&self.challenge, now)
+        let beyond = match self.dialect {
+            Dialect::Draft => 0,
+            Dialect::Okx => OKX_BEYOND,
+        };
+        valid_beyond(&self.challenge, now, beyond)
     }
 
     /// The payer's end of a new channel of this bill. It signs vouchers itself. The salt tells it
@@ -207,7 +226,7 @@ impl SessionBill {
             escrow,
             chain_id,
         };
-        Purse::of(opening, self.token.clone())
+        Purse::of(opening, self.token.clone()).speaking(self.dialect)
     }
 
     /// The value of the header that answers the challenge with this payload, for the header that
@@ -227,15 +246,18 @@ impl SessionBill {
 }
 
 /// A seller who names no types takes what the buyer has sent to the chain (evm-session, Request
-/// Schema).
-fn types(named: Option<&[String]>) -> Vec<CredentialType> {
+/// Schema); in OKX's dialect, signatures too.
+fn types(named: Option<&[String]>, dialect: Dialect) -> Vec<CredentialType> {
     const KNOWN: [CredentialType; 3] = [
         CredentialType::Authorization,
         CredentialType::Permit2,
         CredentialType::Hash,
     ];
     let Some(named) = named else {
-        return vec![CredentialType::Hash];
+        return match dialect {
+            Dialect::Draft => vec![CredentialType::Hash],
+            Dialect::Okx => vec![CredentialType::Transfers, CredentialType::Hash],
+        };
     };
     let known = |word: &String| KNOWN.into_iter().find(|kind| kind.as_str() == word);
     named.iter().filter_map(known).collect()

@@ -106,6 +106,37 @@ pub(super) struct ToppedUp {
     pub(super) additional_deposit: Decimal,
 }
 
+/// `open` in OKX's words (mpp, 17).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "action", rename = "open")]
+pub(super) struct OkxOpen {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) channel_id: ChannelId,
+    #[serde(with = "wire::word")]
+    pub(super) salt: B256,
+    pub(super) authorization: OkxAuthorization,
+    pub(super) signature: EvmSignature,
+    pub(super) cumulative_amount: Decimal,
+    pub(super) voucher_signature: EvmSignature,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorized_signer: Option<LowerHex>,
+}
+
+/// `topUp` in OKX's words (mpp, 17).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "action", rename = "topUp")]
+pub(super) struct OkxTopUp {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) channel_id: ChannelId,
+    pub(super) additional_deposit: Decimal,
+    #[serde(with = "wire::word")]
+    pub(super) top_up_salt: B256,
+    pub(super) authorization: OkxAuthorization,
+    pub(super) signature: EvmSignature,
+}
+
 /// evm-session, Credential Payload: `voucher` and `close`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +165,35 @@ impl From<&Authorization> for WireAuthorization {
         Self {
             from: LowerHex(authorization.from),
             to: LowerHex(authorization.to),
+            value: authorization.value.to_string(),
+            valid_after: authorization.valid_after.to_string(),
+            valid_before: authorization.valid_before.to_string(),
+            nonce: authorization.nonce,
+        }
+    }
+}
+
+/// The same as OKX's buyers spell it: with its kind, and addresses with their checksum.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OkxAuthorization {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    from: String,
+    to: String,
+    value: String,
+    valid_after: String,
+    valid_before: String,
+    #[serde(with = "wire::word")]
+    nonce: B256,
+}
+
+impl From<&Authorization> for OkxAuthorization {
+    fn from(authorization: &Authorization) -> Self {
+        Self {
+            kind: "eip-3009",
+            from: authorization.from.to_checksum(None),
+            to: authorization.to.to_checksum(None),
             value: authorization.value.to_string(),
             valid_after: authorization.valid_after.to_string(),
             valid_before: authorization.valid_before.to_string(),

@@ -3,8 +3,10 @@ use std::fmt;
 use alloy_primitives::{Address, B256, U256};
 use payment_evm::{Authorization, Domain, EvmSignature, Signer, Token, TransferMethod};
 
-use super::SessionPayload;
-use super::payload::{Decimal, LowerHex, Open, Opened, Promise, TopUp, ToppedUp};
+use super::payload::{
+    Decimal, LowerHex, OkxOpen, OkxTopUp, Open, Opened, Promise, TopUp, ToppedUp,
+};
+use super::{Dialect, SessionPayload};
 use crate::CredentialType;
 use crate::buyer::BillError;
 use crate::session::{ChannelId, Opening, Voucher, escrow_domain, top_up_nonce};
@@ -19,6 +21,7 @@ pub struct Purse {
     id: ChannelId,
     token: Token,
     domain: Domain,
+    dialect: Dialect,
 }
 
 impl Purse {
@@ -35,7 +38,14 @@ impl Purse {
             domain: escrow_domain(opening.chain_id, opening.escrow),
             opening,
             token,
+            dialect: Dialect::Draft,
         }
+    }
+
+    /// Writes deposits in these words; in the draft's unless told.
+    #[must_use]
+    pub fn speaking(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
     }
 
     /// The channel.
@@ -72,17 +82,30 @@ impl Purse {
         let (authorization, signature) = self
             .pull(signer, deposit, valid_before, self.opening.nonce())
             .await?;
-        let payload = Open {
-            kind: CredentialType::Authorization,
-            channel_id: self.id,
-            authorization: (&authorization).into(),
-            signature,
-            cumulative_amount: Decimal(cumulative),
-            voucher_signature: self.promise(signer, cumulative).await?,
-            salt: self.opening.salt,
-            authorized_signer: self.authorized_signer(),
-        };
-        Ok(SessionPayload::of(&payload)?)
+        let voucher_signature = self.promise(signer, cumulative).await?;
+        match self.dialect {
+            Dialect::Draft => Ok(SessionPayload::of(&Open {
+                kind: CredentialType::Authorization,
+                channel_id: self.id,
+                authorization: (&authorization).into(),
+                signature,
+                cumulative_amount: Decimal(cumulative),
+                voucher_signature,
+                salt: self.opening.salt,
+                authorized_signer: self.authorized_signer(),
+            })?),
+            Dialect::Okx => Ok(SessionPayload::of(&OkxOpen {
+                kind: CredentialType::Transfers.as_str(),
+                channel_id: self.id,
+                salt: self.opening.salt,
+                authorization: (&authorization).into(),
+                signature,
+                cumulative_amount: Decimal(cumulative),
+                voucher_signature,
+                authorized_signer: self.authorized_signer(),
+            })?
+            .from(self.opening.payer)),
+        }
     }
 
     /// Points to the transaction by which the buyer has opened the channel, and signs the first
@@ -124,15 +147,25 @@ impl Purse {
     ) -> Result<SessionPayload, BillError> {
         let nonce = top_up_nonce(self.id, additional, self.opening.payer, salt);
         let (authorization, signature) = self.pull(signer, additional, valid_before, nonce).await?;
-        let payload = TopUp {
-            kind: CredentialType::Authorization,
-            channel_id: self.id,
-            authorization: (&authorization).into(),
-            signature,
-            additional_deposit: Decimal(additional),
-            salt,
-        };
-        Ok(SessionPayload::of(&payload)?)
+        match self.dialect {
+            Dialect::Draft => Ok(SessionPayload::of(&TopUp {
+                kind: CredentialType::Authorization,
+                channel_id: self.id,
+                authorization: (&authorization).into(),
+                signature,
+                additional_deposit: Decimal(additional),
+                salt,
+            })?),
+            Dialect::Okx => Ok(SessionPayload::of(&OkxTopUp {
+                kind: CredentialType::Transfers.as_str(),
+                channel_id: self.id,
+                additional_deposit: Decimal(additional),
+                top_up_salt: salt,
+                authorization: (&authorization).into(),
+                signature,
+            })?
+            .from(self.opening.payer)),
+        }
     }
 
     /// Points to the transaction by which the buyer has deposited more.
@@ -168,7 +201,7 @@ impl Purse {
     }
 
     /// Asks the seller to close the channel at this amount: what was spent, not what was promised,
-    /// or all that was promised is paid.
+    /// or all that was promised is paid. OKX's sellers refuse less than the highest voucher.
     ///
     /// # Errors
     ///

@@ -5,6 +5,9 @@ pub enum ChannelError {
     /// It is of another payee, token, payer or signer than it should be.
     #[error("the channel is another's")]
     Foreign,
+    /// The escrow can't tell who signs its vouchers, and nobody has opened it here.
+    #[error("the signer of the channel is not known")]
+    NoSigner,
     /// It is closed for good.
     #[error("the channel is finalized")]
     Finalized,

@@ -248,16 +248,45 @@ fn another_channel_is_not_observed() {
         observe(|it| it.token = Address::ZERO),
         Err(ChannelError::Foreign)
     );
-    let signed_by_another = |it: &mut ChainState| it.authorized_signer = Address::repeat_byte(9);
+    let signed_by_another =
+        |it: &mut ChainState| it.authorized_signer = Some(Address::repeat_byte(9));
     assert_eq!(observe(signed_by_another), Err(ChannelError::Foreign));
     assert_eq!(observe(|it| it.settled = 1001), Err(ChannelError::Overflow));
+}
+
+#[test]
+fn an_escrow_that_names_no_signer_changes_none_and_gives_up_no_channel() {
+    let (buyer, channel) = funded();
+    let mut chain = buyer.chain(1000);
+    chain.authorized_signer = None;
+    assert_eq!(channel.observe(&chain, OPENED).as_ref(), Ok(&channel));
+    chain.payer = Address::ZERO;
+    assert_eq!(channel.observe(&chain, OPENED), Err(ChannelError::Foreign));
+    chain.payer = buyer.opening().payer;
+    let adopted = Channel::adopt(buyer.id(), buyer.venue(), &chain, OPENED);
+    assert_eq!(adopted, Err(ChannelError::NoSigner));
+}
+
+#[test]
+fn a_voucher_goes_to_the_escrow_with_the_v_that_the_contract_recovers() {
+    let (buyer, channel) = funded();
+    let voucher = buyer.voucher(10);
+    let mut bytes = voucher.signature.to_bytes();
+    bytes[64] = 27 + 28 - bytes[64];
+    let twin = SignedVoucher {
+        signature: payment_evm::EvmSignature::from_bytes(&bytes).unwrap(),
+        ..voucher
+    };
+    assert_ne!(twin, voucher);
+    assert_eq!(channel.spelled(twin), voucher);
+    assert_eq!(channel.spelled(voucher), voucher);
 }
 
 #[test]
 fn the_payer_written_out_is_the_same_signer() {
     let (buyer, channel) = funded();
     let mut chain = buyer.chain(1000);
-    chain.authorized_signer = chain.payer;
+    chain.authorized_signer = Some(chain.payer);
     assert_eq!(channel.observe(&chain, OPENED).as_ref(), Ok(&channel));
     let taken = Channel::adopt(buyer.id(), buyer.venue(), &chain, OPENED).unwrap();
     assert_eq!(taken, buyer.channel(1000));

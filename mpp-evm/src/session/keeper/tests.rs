@@ -432,7 +432,7 @@ async fn the_names_of_many_channels_are_read_in_few_pages() {
             payer: Address::repeat_byte(2),
             payee: venue.payee,
             token: venue.token,
-            authorized_signer: Address::ZERO,
+            authorized_signer: Some(Address::ZERO),
             deposit: 100,
             settled: 0,
             close_requested_at: 0,

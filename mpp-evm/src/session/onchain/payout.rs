@@ -100,7 +100,8 @@ impl<P: Signer> OnchainEscrow<P> {
             channel: id,
             cumulative: signed.cumulative,
         };
-        let signer = signer(chain.payer, chain.authorized_signer);
+        // The contract always says.
+        let signer = signer(chain.payer, chain.authorized_signer.unwrap_or_default());
         let spelled = signed
             .signature
             .spelled_for(&voucher.digest(&self.domain), signer);

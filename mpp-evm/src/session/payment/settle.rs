@@ -4,9 +4,10 @@ use payment_core::{Denied, Fault, Meter, Pending};
 
 use super::{Checked, SessionPayment, Stage};
 use crate::session::books;
-use crate::session::objection;
+use crate::session::objection::{self, Objection};
 use crate::session::{
-    Channel, ChannelError, ChannelId, ChannelStore, Escrow, LedgerError, StoreFault,
+    Channel, ChannelError, ChannelId, ChannelStore, CheckedDeposit, CheckedVoucher, Escrow,
+    LedgerError, StoreFault,
 };
 
 /// What moves money, or takes it from what is authorized.
@@ -16,29 +17,20 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
             Stage::Checked(Checked::Held(id, amount)) => self.commit(id, amount).await,
             Stage::Checked(Checked::Open(open)) => {
                 let (deposit, voucher) = *open;
-                let first = voucher.signed().cumulative;
-                if first != 0 && first < self.due.least_delta {
-                    let (delta, least) = (first, self.due.least_delta);
-                    return Err(objection::refused(ChannelError::DeltaTooSmall {
-                        delta,
-                        least,
-                    }));
-                }
-                // The transaction of a payer may have brought more than we ask at least.
-                if first > deposit.amount() && deposit.proof().kind() != crate::CredentialType::Hash
-                {
-                    let (cumulative, deposit) = (first, deposit.amount());
-                    return Err(objection::refused(ChannelError::ExceedsDeposit {
-                        cumulative,
-                        deposit,
-                    }));
+                if let Some(voucher) = &voucher {
+                    self.is_covered(voucher, &deposit)?;
                 }
                 let (channel, hash) = self.books.deposit(&deposit, &self.due).await?;
-                // On chain nobody else can have named the signer: what was recovered stands.
-                let channel = if channel.is_open().is_ok() {
-                    self.books.accept(&voucher, &self.due).await?
-                } else {
+                if channel.is_open().is_err() {
                     return Err(objection::refused(ChannelError::Closing));
+                }
+                let channel = match voucher {
+                    // On chain nobody else can have named the signer: what was recovered stands.
+                    Some(voucher) => self.books.accept(&voucher, &self.due).await?,
+                    // The deposit is there for all to see and to repeat. What became of the channel
+                    // since is told to its signer.
+                    None if channel.accepted() != 0 => return Err(Objection::NoSignature.into()),
+                    None => channel,
                 };
                 Ok(managed("open", &channel, hash))
             }
@@ -56,6 +48,27 @@ impl<E: Escrow, S: ChannelStore> SessionPayment<E, S> {
                 Err(Fault::internal("session_unverified", cause).into())
             }
         }
+    }
+
+    /// Whether a first voucher is worth its deposit, before gas is spent on that.
+    fn is_covered(&self, voucher: &CheckedVoucher, deposit: &CheckedDeposit) -> Result<(), Denied> {
+        let first = voucher.signed().cumulative;
+        if first != 0 && first < self.due.least_delta {
+            let (delta, least) = (first, self.due.least_delta);
+            return Err(objection::refused(ChannelError::DeltaTooSmall {
+                delta,
+                least,
+            }));
+        }
+        // The transaction of a payer may have brought more than we ask at least.
+        if first > deposit.amount() && deposit.proof().kind() != crate::CredentialType::Hash {
+            let (cumulative, deposit) = (first, deposit.amount());
+            return Err(objection::refused(ChannelError::ExceedsDeposit {
+                cumulative,
+                deposit,
+            }));
+        }
+        Ok(())
     }
 
     /// Takes what was set aside, or what of it was used; or begins the stream that takes its

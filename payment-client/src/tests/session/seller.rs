@@ -283,7 +283,7 @@ fn honest(seller: &Seller, seen: &Seen, credential: Option<(Value, Value)>) -> R
 }
 
 impl Till {
-    fn challenged(&mut self, problem: &str, now: u64) -> Response {
+    pub(super) fn challenged(&mut self, problem: &str, now: u64) -> Response {
         self.issued += 1;
         let id = format!("challenge-{}", self.issued);
         let mut challenge = Challenge::new(&*id, REALM, "evm", "session", encoded(&self.request));
@@ -311,7 +311,7 @@ impl Till {
     }
 
     /// As the contract would: everything is computed again.
-    fn opened(&mut self, payload: &Value, now: payment_core::Timestamp) {
+    pub(super) fn opened(&mut self, payload: &Value, now: payment_core::Timestamp) {
         let venue = self.venue();
         let authorization: Authorization =
             serde_json::from_value(payload["authorization"].clone()).unwrap();
@@ -335,7 +335,7 @@ impl Till {
             payer: opening.payer,
             payee: opening.payee,
             token: opening.token,
-            authorized_signer: Address::ZERO,
+            authorized_signer: Some(Address::ZERO),
             deposit: authorization.value.to(),
             settled: 0,
             close_requested_at: 0,
@@ -350,11 +350,17 @@ impl Till {
         self.vouched(id, &first, now).unwrap();
     }
 
-    fn topped_up(&mut self, id: ChannelId, payload: &Value, now: payment_core::Timestamp) {
+    pub(super) fn topped_up(
+        &mut self,
+        id: ChannelId,
+        payload: &Value,
+        now: payment_core::Timestamp,
+    ) {
         let venue = self.venue();
         let authorization: Authorization =
             serde_json::from_value(payload["authorization"].clone()).unwrap();
-        let salt: B256 = payload["salt"].as_str().unwrap().parse().unwrap();
+        let salt = payload.get("topUpSalt").unwrap_or_else(|| &payload["salt"]);
+        let salt: B256 = salt.as_str().unwrap().parse().unwrap();
         let additional = amount(payload, "additionalDeposit");
         assert_eq!(authorization.value, U256::from(additional));
         let nonce = top_up_nonce(id, additional, authorization.from, salt);
@@ -371,7 +377,7 @@ impl Till {
             payer: channel.payer(),
             payee: venue.payee,
             token: venue.token,
-            authorized_signer: Address::ZERO,
+            authorized_signer: Some(Address::ZERO),
             deposit: channel.deposit() + additional,
             settled: 0,
             close_requested_at: 0,
@@ -381,7 +387,7 @@ impl Till {
         self.channels.insert(id, channel);
     }
 
-    fn vouched(
+    pub(super) fn vouched(
         &mut self,
         id: ChannelId,
         payload: &Value,

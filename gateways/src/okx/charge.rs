@@ -1,0 +1,178 @@
+use alloy_primitives::{Address, B256};
+use mpp_core::refuse;
+use mpp_evm::{ChargeBackend, CheckedCharge, CredentialType, Proof};
+use payment_core::{Denied, Fault};
+
+use super::compat::{is_definite, is_definite_of_several, ours, unknown};
+use super::receipt::Unproven;
+use super::wire::{ChargeAuthorization, ChargePayload, ChargeRequest, Source, Transfer};
+use super::{Compat, OkxFault, SaClient, X_LAYER};
+
+/// Settles MPP charges through the SA-API: no node, and no key for gas.
+///
+/// - Takes the buyer's authorizations, in the draft's form and in OKX's, and transfers that the
+///   buyer has made. Splits only as authorizations, one for each: of one transaction that pays
+///   several, nothing says that OKX looks at more than the first.
+/// - The payer's balance is first looked at when it settles: before that there is nobody to ask.
+/// - A receipt that is not of a success, on this chain, for this challenge and with a transaction
+///   is no success. It is no failure either: it is asked again.
+/// - Of a transfer that the buyer has made, OKX alone says whose it is and how old.
+///
+/// Each transfer of a payment in several moves by its own signature. If OKX stops half way, the
+/// payment is neither made nor not made, and stays of unknown outcome: nobody is told to pay again,
+/// and nothing is served for a part.
+#[derive(Clone, Debug)]
+pub struct OkxCharge {
+    sa: SaClient,
+    chain_id: u64,
+    compat: Compat,
+}
+
+impl OkxCharge {
+    /// Settles by these calls, on X Layer.
+    #[must_use]
+    pub const fn new(sa: SaClient) -> Self {
+        Self {
+            sa,
+            chain_id: X_LAYER,
+            compat: Compat::Draft,
+        }
+    }
+
+    /// Settles on another chain.
+    #[must_use]
+    pub const fn on_chain(mut self, id: u64) -> Self {
+        self.chain_id = id;
+        self
+    }
+
+    /// Sets as what a buyer is told that OKX refuses.
+    #[must_use]
+    pub const fn compat(mut self, compat: Compat) -> Self {
+        self.compat = compat;
+        self
+    }
+
+    async fn bring(&self, charge: &CheckedCharge) -> Result<B256, Unsettled> {
+        let request = self.request(charge)?;
+        let receipt = self.sa.charge_settle(&request).await;
+        let receipt = receipt.map_err(Unsettled::Called)?;
+        let proven = receipt.proven(self.chain_id, &charge.challenge().id);
+        proven.map_err(Unsettled::Unproven)
+    }
+
+    /// Has a transfer looked up. Asking moves nothing, so each no is one for now.
+    async fn look_up(&self, charge: &CheckedCharge, hash: B256) -> Result<B256, Denied> {
+        let request = self.request(charge).map_err(Unsettled::into_fault)?;
+        let receipt = self.sa.charge_verify_hash(&request).await;
+        let receipt = receipt.map_err(|fault| self.compat.denied(fault))?;
+        let proven = receipt.proven(self.chain_id, &charge.challenge().id);
+        match proven.map_err(Unsettled::Unproven) {
+            Ok(proven) if proven == hash => Ok(hash),
+            Ok(_) => Err(refuse::verification_failed("another transfer was found").into()),
+            Err(unproven) => Err(unproven.into_fault().into()),
+        }
+    }
+
+    /// The credential as OKX reads it, whichever form the buyer has sent.
+    fn request<'a>(&self, charge: &'a CheckedCharge) -> Result<ChargeRequest<'a>, Unsettled> {
+        let payload = match charge.proof() {
+            Proof::Authorization {
+                authorization,
+                signature,
+            } => transaction([Transfer::new(*authorization, *signature)]),
+            Proof::Transfers(transfers) => transaction(
+                transfers
+                    .iter()
+                    .map(|it| Transfer::new(it.authorization, it.signature)),
+            ),
+            Proof::Hash { hash, .. } => Some(ChargePayload::Hash { hash: *hash }),
+            _ => None,
+        };
+        let source = Source {
+            chain_id: self.chain_id,
+            account: charge.payer(),
+        };
+        let payload = payload.ok_or(Unsettled::Untaken)?;
+        Ok(ChargeRequest::new(charge.challenge(), source, payload))
+    }
+}
+
+/// The recipient's transfer, and those of the splits.
+fn transaction(transfers: impl IntoIterator<Item = Transfer>) -> Option<ChargePayload> {
+    let mut transfers = transfers.into_iter();
+    let authorization = ChargeAuthorization::new(transfers.next()?, transfers.collect());
+    Some(ChargePayload::Transaction { authorization })
+}
+
+impl ChargeBackend for OkxCharge {
+    fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool {
+        let kind = match kind {
+            CredentialType::Transfers => true,
+            CredentialType::Authorization | CredentialType::Hash => legs == 1,
+            _ => false,
+        };
+        kind && chain_id == self.chain_id
+    }
+
+    fn sender(&self) -> Option<Address> {
+        None
+    }
+
+    async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
+        match charge.proof() {
+            Proof::Hash { hash, .. } => self.look_up(charge, *hash).await.map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn settle(&self, charge: &CheckedCharge) -> Result<B256, Denied> {
+        if let Proof::Hash { hash, .. } = charge.proof() {
+            return Ok(*hash);
+        }
+        let is_definite = match charge.proof().sole_authorization() {
+            Some(_) => is_definite,
+            None => is_definite_of_several,
+        };
+        match self.bring(charge).await {
+            Ok(transaction) => Ok(transaction),
+            Err(Unsettled::Called(fault)) if is_definite(&fault) => Err(self.compat.denied(fault)),
+            Err(untaken @ Unsettled::Untaken) => Err(untaken.into_fault().into()),
+            Err(unsettled) => Err(unknown(unsettled)),
+        }
+    }
+
+    async fn reconcile(&self, charge: &CheckedCharge, _: &[u8]) -> Result<B256, Denied> {
+        if let Proof::Hash { hash, .. } = charge.proof() {
+            // It was found once. Not to be set free for want of an answer.
+            return match self.look_up(charge, *hash).await {
+                Err(Denied::Failed(fault)) => Err(unknown(fault)),
+                answer => answer,
+            };
+        }
+        // The token takes each signature once, so nothing moves twice. A refusal may be because
+        // the first time went through: it proves nothing.
+        self.bring(charge).await.map_err(unknown)
+    }
+}
+
+/// No transaction to show.
+#[derive(Debug, thiserror::Error)]
+enum Unsettled {
+    #[error("the charge was not settled")]
+    Called(#[source] OkxFault),
+    #[error("the charge is not known to be settled")]
+    Unproven(#[source] Unproven),
+    #[error("not a credential that OKX settles")]
+    Untaken,
+}
+
+impl Unsettled {
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Called(fault) => ours(fault),
+            Self::Unproven(unproven) => Fault::upstream("okx_answer", unproven),
+            Self::Untaken => Fault::internal("okx_proof", self),
+        }
+    }
+}
