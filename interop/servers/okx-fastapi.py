@@ -16,7 +16,7 @@ from x402.http import (
 from x402.http.middleware.fastapi import PaymentMiddlewareASGI
 from x402.mechanisms.evm.exact.server import ExactEvmScheme
 
-pay_to, base_url, key, secret, passphrase, _ = sys.argv[1:]
+pay_to, base_url, key, secret, passphrase, *_ = sys.argv[1:]
 auth = OKXAuthConfig(api_key=key, secret_key=secret, passphrase=passphrase)
 facilitator = OKXFacilitatorClient(OKXFacilitatorConfig(auth=auth, base_url=base_url))
 server = x402ResourceServer(facilitator).register("eip155:196", ExactEvmScheme())

@@ -5,7 +5,9 @@ mod npm;
 mod okx;
 mod purchase;
 mod script;
+mod session;
 mod shop;
+mod web;
 
 use std::process::ExitCode;
 

@@ -4,12 +4,15 @@ use devnet::okx::Okx;
 
 use crate::Failure;
 use crate::purchase::{self, Ledger, Row};
-use crate::script;
+use crate::script::{self, Serving};
+use crate::session;
 use crate::shop::{Settlement, Shop};
 
 const CLIENT: &str = "clients/okx-x402.py";
 
 const SERVERS: [&str; 2] = ["servers/okx-fastapi.py", "servers/okx-mpp.py"];
+
+const SESSIONS: &str = "servers/okx-session.py";
 
 /// OKX's Python SDK, on a chain that passes for X Layer: its client pays our shop, and our buyer pays
 /// its shops, which settle through the stand-in of OKX's service.
@@ -25,23 +28,35 @@ pub(crate) async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
     }
     let okx = Okx::start(&net).await?;
     for server in SERVERS {
-        rows.push(sold_by(server, &net, &okx).await?);
+        let serving = open(server, &net, &okx).await?;
+        let ledger = Ledger::open(&net, 0);
+        let answer = purchase::by_us(&net, &serving.url).await?;
+        let what = format!("our buyer -> {server}");
+        rows.push(ledger.close(&net, what, &answer, 1).shown());
     }
+    let serving = open(SESSIONS, &net, &okx).await?;
+    let ledger = Ledger::open(&net, 0).calls(session::CALLS);
+    let answer = session::by_us(&net, &serving.url).await?;
+    let what = format!("our session -> {SESSIONS}");
+    rows.push(ledger.close(&net, what, &answer, session::CALLS).shown());
     Ok(rows)
 }
 
-/// Our buyer at a shop of the SDK.
-async fn sold_by(server: &str, net: &Devnet, okx: &Okx) -> Result<Row, Failure> {
-    let (seller, token) = (
-        net.seller.address.to_string(),
-        net.token.address.to_string(),
-    );
+/// A shop of the SDK that sells to our seller's account, as the seller that the stand-in knows.
+async fn open(server: &str, net: &Devnet, okx: &Okx) -> Result<Serving, Failure> {
+    let (seller, token) = (&net.seller, net.token.address.to_string());
     let account = okx.account();
-    let [key, secret, passphrase] = [&account.key, &account.secret, &account.passphrase];
-    let arguments = [&*seller, okx.url(), key, secret, passphrase, &token];
-    let serving = script::serve(server, &arguments).await?;
-    let ledger = Ledger::open(net, 0);
-    let answer = purchase::by_us(net, &serving.url).await?;
-    let what = format!("our buyer -> {server}");
-    Ok(ledger.close(net, what, &answer, 1).shown())
+    script::serve(
+        server,
+        &[
+            &seller.address.to_string(),
+            okx.url(),
+            &account.key,
+            &account.secret,
+            &account.passphrase,
+            &token,
+            &seller.key.to_string(),
+        ],
+    )
+    .await
 }

@@ -15,11 +15,13 @@ pub(crate) struct Ledger {
     buyer: U256,
     seller: U256,
     runs: u64,
+    calls: u64,
 }
 
-/// One purchase, seen from all sides.
+/// One purchase, of one call or of several, seen from all sides.
 pub(crate) struct Row {
     what: String,
+    calls: u64,
     status: u64,
     receipt: bool,
     paid: U256,
@@ -33,12 +35,20 @@ impl Ledger {
             buyer: balance(net, net.buyers[0].address),
             seller: balance(net, net.seller.address),
             runs,
+            calls: 1,
         }
+    }
+
+    /// For so many calls in place of one.
+    pub(crate) const fn calls(mut self, calls: u64) -> Self {
+        self.calls = calls;
+        self
     }
 
     pub(crate) fn close(&self, net: &Devnet, what: String, answer: &Value, runs: u64) -> Row {
         Row {
             what,
+            calls: self.calls,
             status: answer["status"].as_u64().unwrap_or_default(),
             receipt: !answer["receipt"].is_null(),
             paid: self
@@ -73,12 +83,12 @@ impl Row {
     }
 
     pub(crate) fn good(&self) -> bool {
-        let price = U256::from(PRICE);
+        let price = U256::from(PRICE * self.calls);
         self.status == 200
             && self.receipt
             && self.paid == price
             && self.got == price
-            && self.served == 1
+            && self.served == self.calls
     }
 }
 
@@ -86,13 +96,18 @@ fn balance(net: &Devnet, account: alloy_primitives::Address) -> U256 {
     net.chain.balance_of(net.token.address, account)
 }
 
-/// A purchase by our own buyer.
-pub(crate) async fn by_us(net: &Devnet, url: &str) -> Result<Value, Failure> {
+/// Our own buyer, with the first buyer's key.
+pub(crate) fn buyer(net: &Devnet) -> Result<Buyer<LocalSigner>, Failure> {
     let buyer = Buyer::builder(LocalSigner::from_hex(&net.buyers[0].key.to_string())?)
         .spend_limit(SpendLimit::per_payment(usd!("0.10")).total(usd!("1")))
         .network(Network::eip155(net.chain.chain_id()))
         .build()?;
-    let reply = buyer.get(url).send().await?;
+    Ok(buyer)
+}
+
+/// A purchase by our own buyer.
+pub(crate) async fn by_us(net: &Devnet, url: &str) -> Result<Value, Failure> {
+    let reply = buyer(net)?.get(url).send().await?;
     let receipt = reply.payment().and_then(|payment| match payment.proof() {
         Proof::Receipt(receipt) => Some(receipt.reference.clone()),
         _ => None,

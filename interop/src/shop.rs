@@ -3,13 +3,13 @@ use std::process::Stdio;
 
 use devnet::Devnet;
 use devnet::facilitator::Facilitator;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Failure;
 use crate::purchase::{Ledger, Row};
 use crate::script;
+use crate::web;
 
 /// How the shop settles.
 pub(crate) enum Settlement {
@@ -97,15 +97,7 @@ impl Shop {
 
     /// How often a paid handler ran, by the shop's own count.
     async fn runs(&self) -> Result<u64, Failure> {
-        let authority = self.url.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(authority).await?;
-        let request =
-            format!("GET /count HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
-        let body: serde_json::Value = serde_json::from_str(body)?;
+        let body = web::json(&format!("{}/count", self.url)).await?;
         body["runs"].as_u64().ok_or_else(|| "no count".into())
     }
 }
