@@ -11,7 +11,7 @@ from mpp.server.mpp import Mpp
 from mpp_evm import EvmMethod, OKXSAClient
 from mpp_evm.charge.intent import ChargeIntent
 
-pay_to, base_url, key, secret, passphrase, currency, _ = sys.argv[1:]
+pay_to, base_url, key, secret, passphrase, currency, *_ = sys.argv[1:]
 sa = OKXSAClient(base_url=base_url, api_key=key, secret_key=secret, passphrase=passphrase)
 method = EvmMethod(intents={"charge": ChargeIntent(sa_client=sa, fee_payer=True)})
 method.currency = currency

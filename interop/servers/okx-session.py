@@ -8,16 +8,17 @@ import uvicorn
 from fastapi import FastAPI, Request
 from mpp import Credential, Receipt
 from mpp.server.mpp import Mpp
-from mpp_evm import EvmMethod, OKXSAClient
+from mpp_evm import EvmMethod, FileStore, OKXSAClient
 from mpp_evm.session.intent import SessionIntent
 from mpp_evm.signer import PrivateKeySigner
 
-pay_to, base_url, key, secret, passphrase, currency, payee_key = sys.argv[1:]
+pay_to, base_url, key, secret, passphrase, currency, payee_key, directory = sys.argv[1:]
 sa = OKXSAClient(base_url=base_url, api_key=key, secret_key=secret, passphrase=passphrase)
 session = SessionIntent(
     sa_client=sa,
     recipient=pay_to,
     signer=PrivateKeySigner.from_hex(payee_key),
+    store=FileStore(directory),
     per_request_cost=10_000,
     fee_payer=True,
 )

@@ -2,7 +2,7 @@ use devnet::Devnet;
 use devnet::facilitator::Facilitator;
 
 use crate::Failure;
-use crate::purchase::{self, Ledger, Row};
+use crate::purchase::{Ledger, Row, by_us, served};
 use crate::script;
 use crate::shop::{Settlement, Shop};
 
@@ -31,10 +31,10 @@ pub(crate) async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
     for server in SERVERS {
         let seller = net.seller.address.to_string();
         let serving = script::serve(server, &[&seller, facilitator.url()]).await?;
-        let ledger = Ledger::open(&net, 0);
-        let answer = purchase::by_us(&net, &serving.url).await?;
+        let ledger = Ledger::open(&net);
+        let answer = by_us(&net, &serving.url).await?;
         let what = format!("our buyer -> {server}");
-        rows.push(ledger.close(&net, what, &answer, 1).shown());
+        rows.push(ledger.close(&net, what, &answer, served(&answer)).shown());
     }
     Ok(rows)
 }

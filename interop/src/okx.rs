@@ -1,9 +1,11 @@
+use std::path::PathBuf;
+
 use devnet::Devnet;
 use devnet::facilitator::Facilitator;
 use devnet::okx::Okx;
 
 use crate::Failure;
-use crate::purchase::{self, Ledger, Row};
+use crate::purchase::{Ledger, Row, by_us, served};
 use crate::script::{self, Serving};
 use crate::session;
 use crate::shop::{Settlement, Shop};
@@ -14,38 +16,50 @@ const SERVERS: [&str; 2] = ["servers/okx-fastapi.py", "servers/okx-mpp.py"];
 
 const SESSIONS: &str = "servers/okx-session.py";
 
-/// OKX's Python SDK, on a chain that passes for X Layer: its client pays our shop, and our buyer pays
-/// its shops, which settle through the stand-in of OKX's service.
+/// OKX's Python SDK, on a chain that passes for X Layer: its client pays our shop, and our buyer
+/// pays its shops, which settle through the stand-in of OKX's service.
 pub(crate) async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
     let net = Devnet::x_layer().start().await?;
-    let facilitator = Facilitator::start(&net, 0).await?;
+    let mut rows = bought_from(shop, &net).await?;
+    let okx = Okx::start(&net).await?;
+    let channels = Folder::new();
+    for server in SERVERS {
+        let serving = open(server, &net, &okx, &channels).await?;
+        let ledger = Ledger::open(&net);
+        let answer = by_us(&net, &serving.url).await?;
+        let what = format!("our buyer -> {server}");
+        rows.push(ledger.close(&net, what, &answer, served(&answer)).shown());
+    }
+    let serving = open(SESSIONS, &net, &okx, &channels).await?;
+    let ledger = Ledger::open(&net).calls(session::CALLS);
+    let (answer, served) = session::by_us(&net, &serving.url, &channels.0).await?;
+    let what = format!("our session -> {SESSIONS}");
+    rows.push(ledger.close(&net, what, &answer, served).shown());
+    Ok(rows)
+}
+
+/// The client of the SDK at our shop.
+async fn bought_from(shop: &str, net: &Devnet) -> Result<Vec<Row>, Failure> {
+    let facilitator = Facilitator::start(net, 0).await?;
     let mut rows = Vec::new();
     for settlement in Settlement::all(&facilitator) {
-        let shop = Shop::open(shop, &net, &settlement).await?;
+        let shop = Shop::open(shop, net, &settlement).await?;
         for route in ["/paid", "/x402"] {
-            rows.push(shop.sells_to(CLIENT, route, &net).await?);
+            rows.push(shop.sells_to(CLIENT, route, net).await?);
         }
     }
-    let okx = Okx::start(&net).await?;
-    for server in SERVERS {
-        let serving = open(server, &net, &okx).await?;
-        let ledger = Ledger::open(&net, 0);
-        let answer = purchase::by_us(&net, &serving.url).await?;
-        let what = format!("our buyer -> {server}");
-        rows.push(ledger.close(&net, what, &answer, 1).shown());
-    }
-    let serving = open(SESSIONS, &net, &okx).await?;
-    let ledger = Ledger::open(&net, 0).calls(session::CALLS);
-    let answer = session::by_us(&net, &serving.url).await?;
-    let what = format!("our session -> {SESSIONS}");
-    rows.push(ledger.close(&net, what, &answer, session::CALLS).shown());
     Ok(rows)
 }
 
 /// A shop of the SDK that sells to our seller's account, as the seller that the stand-in knows.
-async fn open(server: &str, net: &Devnet, okx: &Okx) -> Result<Serving, Failure> {
-    let (seller, token) = (&net.seller, net.token.address.to_string());
-    let account = okx.account();
+async fn open(
+    server: &str,
+    net: &Devnet,
+    okx: &Okx,
+    channels: &Folder,
+) -> Result<Serving, Failure> {
+    let (seller, account) = (&net.seller, okx.account());
+    let directory = channels.0.to_str().ok_or("a folder without a name")?;
     script::serve(
         server,
         &[
@@ -54,9 +68,27 @@ async fn open(server: &str, net: &Devnet, okx: &Okx) -> Result<Serving, Failure>
             &account.key,
             &account.secret,
             &account.passphrase,
-            &token,
+            &net.token.address.to_string(),
             &seller.key.to_string(),
+            directory,
         ],
     )
     .await
+}
+
+/// A folder of this run alone, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = format!("tollgate-interop-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left of it is of no use to anybody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -14,7 +14,6 @@ const PRICE: u64 = 10_000;
 pub(crate) struct Ledger {
     buyer: U256,
     seller: U256,
-    runs: u64,
     calls: u64,
 }
 
@@ -30,11 +29,10 @@ pub(crate) struct Row {
 }
 
 impl Ledger {
-    pub(crate) fn open(net: &Devnet, runs: u64) -> Self {
+    pub(crate) fn open(net: &Devnet) -> Self {
         Self {
             buyer: balance(net, net.buyers[0].address),
             seller: balance(net, net.seller.address),
-            runs,
             calls: 1,
         }
     }
@@ -45,7 +43,7 @@ impl Ledger {
         self
     }
 
-    pub(crate) fn close(&self, net: &Devnet, what: String, answer: &Value, runs: u64) -> Row {
+    pub(crate) fn close(&self, net: &Devnet, what: String, answer: &Value, served: u64) -> Row {
         Row {
             what,
             calls: self.calls,
@@ -55,7 +53,7 @@ impl Ledger {
                 .buyer
                 .saturating_sub(balance(net, net.buyers[0].address)),
             got: balance(net, net.seller.address).saturating_sub(self.seller),
-            served: runs.saturating_sub(self.runs),
+            served,
         }
     }
 }
@@ -113,5 +111,12 @@ pub(crate) async fn by_us(net: &Devnet, url: &str) -> Result<Value, Failure> {
         _ => None,
     });
     let status = reply.status().as_u16();
-    Ok(json!({"status": status, "receipt": receipt}))
+    let body = reply.into_response().text().await?;
+    Ok(json!({"status": status, "receipt": receipt, "body": body}))
+}
+
+/// Once, if what the script of a server sells came with the answer.
+pub(crate) fn served(answer: &Value) -> u64 {
+    let body = answer["body"].as_str().unwrap_or_default();
+    u64::from(body.contains(r#""served":"by"#))
 }

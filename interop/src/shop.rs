@@ -86,13 +86,13 @@ impl Shop {
         route: &str,
         net: &Devnet,
     ) -> Result<Row, Failure> {
-        let ledger = Ledger::open(net, self.runs().await?);
+        let (before, ledger) = (self.runs().await?, Ledger::open(net));
         let url = format!("{}{route}", self.url);
         let key = net.buyers[0].key.to_string();
         let answer = script::run(client, &[&url, &key]).await?;
         let what = format!("{client} -> {} {route}", self.name);
-        let runs = self.runs().await?;
-        Ok(ledger.close(net, what, &answer, runs).shown())
+        let served = self.runs().await?.saturating_sub(before);
+        Ok(ledger.close(net, what, &answer, served).shown())
     }
 
     /// How often a paid handler ran, by the shop's own count.
