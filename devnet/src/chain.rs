@@ -32,12 +32,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(
-        chain_id: u64,
-        source: TimeSource,
-        minter: Wallet,
-        escrow: Address,
-    ) -> Self {
+    pub(crate) fn new(chain_id: u64, source: TimeSource, minter: Wallet, escrow: Address) -> Self {
         let mut world = World::new(chain_id, ChainClock::new(source));
         world.place_code(PERMIT2, Artifact::permit2().runtime);
         // Nothing in its code depends on where it stands, and its constructor leaves no storage.

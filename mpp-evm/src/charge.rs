@@ -308,6 +308,20 @@ fn request(due: &Due, splits: Vec<Value>, description: Option<&str>) -> Map<Stri
     request
 }
 
+impl<B> Clone for Charge<B> {
+    fn clone(&self) -> Self {
+        Self {
+            token: self.token.clone(),
+            recipient: self.recipient,
+            types: self.types.clone(),
+            splits: self.splits.clone(),
+            external_id: self.external_id.clone(),
+            permit2: self.permit2,
+            backend: Arc::clone(&self.backend),
+        }
+    }
+}
+
 impl<B> fmt::Debug for Charge<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Charge")

@@ -61,7 +61,8 @@ impl AggrDeferred {
     /// These authorizations are made to be good for ever, and no replay guard has room for ever:
     /// each takes two of its places for this time, and a guard that is full refuses payments.
     /// Later than this, the facilitator alone refuses a payment that was used, so this must be
-    /// longer than it may take to notice: a day is far longer than its batches wait to land.
+    /// longer than it may take to notice. The same goes for what was used before a restart, where
+    /// the guard is in memory: the chain knows nothing of a payment before its batch has landed.
     #[must_use]
     pub const fn remember_for(mut self, time: Duration) -> Self {
         self.remember_for = time;

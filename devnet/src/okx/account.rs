@@ -83,7 +83,10 @@ impl Signed<'_> {
         let account = accounts.iter().find(|account| account.key == key);
         let account = account.ok_or(Refusal::unauthorized(50111, "Invalid OK-ACCESS-KEY"))?;
         if account.passphrase != passphrase {
-            return Err(Refusal::unauthorized(50105, "OK-ACCESS-PASSPHRASE incorrect"));
+            return Err(Refusal::unauthorized(
+                50105,
+                "OK-ACCESS-PASSPHRASE incorrect",
+            ));
         }
         if !is_recent(time, now) {
             return Err(Refusal::unauthorized(50112, "Invalid OK-ACCESS-TIMESTAMP"));
@@ -114,10 +117,13 @@ fn is_recent(time: &str, now: u64) -> bool {
         24 => "0000-00-00T00:00:00.000Z",
         _ => return false,
     };
-    let formed = time.bytes().zip(form.bytes()).all(|(have, want)| match want {
-        b'0' => have.is_ascii_digit(),
-        _ => have == want,
-    });
+    let formed = time
+        .bytes()
+        .zip(form.bytes())
+        .all(|(have, want)| match want {
+            b'0' => have.is_ascii_digit(),
+            _ => have == want,
+        });
     let Ok(time) = time.parse::<Timestamp>() else {
         return false;
     };

@@ -3,8 +3,8 @@ use alloy_sol_types::{SolCall, SolStruct, sol};
 
 use super::desk::Desk;
 use super::field::{Malformed, Object};
-use crate::token::{ITollToken, Token};
 use crate::CallError;
+use crate::token::{ITollToken, Token};
 
 sol! {
     struct TransferWithAuthorization { address from; address to; uint256 value; uint256 validAfter; uint256 validBefore; bytes32 nonce; }

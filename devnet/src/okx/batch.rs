@@ -10,9 +10,9 @@ use super::exact::reason;
 use super::payment::{MISMATCH, Payment, Reason};
 use super::refusal::Refusal;
 use super::session_key;
+use crate::Wallet;
 use crate::error::SendError;
 use crate::token::{ITollToken, Token};
-use crate::Wallet;
 
 /// What a batch did with the promises of one payer to one payee.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,10 @@ pub(super) fn judge(
     if !session_key::is_signed(desk, certificate, terms.from, digest, payment.signature) {
         return Err(reason(Flaw::Signature));
     }
-    if book.promised.contains(&(token.address, terms.from, terms.nonce)) {
+    if book
+        .promised
+        .contains(&(token.address, terms.from, terms.nonce))
+    {
         return Err(reason(Flaw::NonceUsed));
     }
     if let Some(flaw) = terms.flaw(desk, token) {

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::account::OkxAccount;
 use super::server::Okx;
-use crate::clock::{TimeSource, system_time};
 use crate::Devnet;
+use crate::clock::{TimeSource, system_time};
 
 /// How codes are written: the service's documents show texts, its clients read numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -87,8 +87,7 @@ impl<'a> Order<'a> {
                 details,
             ))
         };
-        let (amount, currency, recipient, chain_id, details) =
-            read().map_err(|Malformed| STALE)?;
+        let (amount, currency, recipient, chain_id, details) = read().map_err(|Malformed| STALE)?;
         if chain_id != desk.chain.chain_id() {
             return Err(Refusal::of(70001, "chain not supported"));
         }

@@ -6,14 +6,14 @@ use super::challenge::UNFIT;
 use super::desk::Desk;
 use super::refusal::Refusal;
 use crate::CallError;
-use crate::escrow::IPaymentChannelEscrow::{
-    self, Channel, ChannelOpened, TopUp, getChannelCall,
-};
+use crate::escrow::IPaymentChannelEscrow::{self, Channel, ChannelOpened, TopUp, getChannelCall};
 use crate::token::ITollToken::Transfer;
 
 /// What the escrow knows of a channel that was opened.
 pub(super) fn known(desk: &Desk, id: B256) -> Result<Channel, Refusal> {
-    let channel = desk.chain.read(desk.escrow, &getChannelCall { channelId: id });
+    let channel = desk
+        .chain
+        .read(desk.escrow, &getChannelCall { channelId: id });
     let channel = channel.map_err(|_| Refusal::of(8000, "internal error"))?;
     if channel.payer.is_zero() {
         return Err(Refusal::of(70010, "no such channel"));
@@ -55,7 +55,11 @@ pub(super) fn transfers(
 }
 
 /// The opening of a channel in a transaction.
-pub(super) fn opening(desk: &Desk, receipt: &TransactionReceipt, id: B256) -> Option<ChannelOpened> {
+pub(super) fn opening(
+    desk: &Desk,
+    receipt: &TransactionReceipt,
+    id: B256,
+) -> Option<ChannelOpened> {
     events::<ChannelOpened>(receipt, desk.escrow).find(|opened| opened.channelId == id)
 }
 
@@ -64,10 +68,7 @@ pub(super) fn raise(desk: &Desk, receipt: &TransactionReceipt, id: B256) -> Opti
     events::<TopUp>(receipt, desk.escrow).find(|raised| raised.channelId == id)
 }
 
-fn events<E: SolEvent>(
-    receipt: &TransactionReceipt,
-    contract: Address,
-) -> impl Iterator<Item = E> {
+fn events<E: SolEvent>(receipt: &TransactionReceipt, contract: Address) -> impl Iterator<Item = E> {
     let logs = receipt.inner.logs().iter();
     logs.filter(move |log| log.address() == contract)
         .filter_map(|log| E::decode_log(&log.inner).ok())

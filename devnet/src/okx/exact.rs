@@ -43,7 +43,11 @@ pub(super) fn verify_signature(desk: &Desk, body: &Value) -> Result<Value, Refus
                 session_key::is_signed(desk, certificate, from, digest, payment.signature)
             }
         };
-        if signed { Ok(()) } else { Err("invalid_signature") }
+        if signed {
+            Ok(())
+        } else {
+            Err("invalid_signature")
+        }
     });
     Ok(opinion(body, judged))
 }

@@ -117,7 +117,17 @@ mod tests {
     fn amounts_are_plain_digits() {
         assert_eq!(units("1000"), Ok(U256::from(1000)));
         assert_eq!(units("0"), Ok(U256::ZERO));
-        for text in ["", "+1", "-1", " 1", "0x10", "01", "1_0", "1.0", &"9".repeat(79)] {
+        for text in [
+            "",
+            "+1",
+            "-1",
+            " 1",
+            "0x10",
+            "01",
+            "1_0",
+            "1.0",
+            &"9".repeat(79),
+        ] {
             assert_eq!(units(text), Err(Malformed), "{text:?}");
         }
     }

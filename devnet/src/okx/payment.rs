@@ -147,9 +147,7 @@ impl<'a> Terms<'a> {
         if theirs.amount != self.amount {
             return Err("amount mismatch");
         }
-        let extra = accepted
-            .object("extra")?
-            .covers(required.object("extra")?);
+        let extra = accepted.object("extra")?.covers(required.object("extra")?);
         if theirs.scheme != self.scheme || theirs.timeout != self.timeout || !extra {
             return Err(MISMATCH);
         }
@@ -164,6 +162,11 @@ pub(super) fn claimed_payer(body: &Value) -> Option<Address> {
 }
 
 fn id(request: Object<'_>) -> B256 {
-    let part = |name| request.value(name).map(Value::to_string).unwrap_or_default();
+    let part = |name| {
+        request
+            .value(name)
+            .map(Value::to_string)
+            .unwrap_or_default()
+    };
     keccak256([part("paymentPayload"), part("paymentRequirements")].concat())
 }

@@ -181,7 +181,9 @@ fn is_proper(method: &Method, headers: &HeaderMap, body: &Value) -> Result<(), R
     if *method != Method::POST {
         return Ok(());
     }
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::bad(51000, "content type is not application/json"));

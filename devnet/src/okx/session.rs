@@ -28,7 +28,10 @@ pub(super) fn open(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, 
     let credential = Object::of(body)?;
     let challenge = Challenge::read(desk, credential.object("challenge")?, Intent::Session)?;
     let order = Order::read(desk, &challenge.request)?;
-    let escrow = order.details.address("escrowContract").map_err(|_| ESCROW)?;
+    let escrow = order
+        .details
+        .address("escrowContract")
+        .map_err(|_| ESCROW)?;
     if escrow != desk.escrow {
         return Err(ESCROW);
     }
@@ -339,7 +342,11 @@ fn redeem(
     let redemption = Redemption::read(payload)?;
     channel::live(desk, redemption.id)?;
     let signatures = [Some(&redemption.payee), redemption.voucher.as_ref()];
-    if signatures.into_iter().flatten().any(|one| !is_canonical(one)) {
+    if signatures
+        .into_iter()
+        .flatten()
+        .any(|one| !is_canonical(one))
+    {
         return Err(SIGNATURE);
     }
     let hash = send(desk, rehearse(&redemption)?)?;

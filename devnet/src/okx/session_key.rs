@@ -64,7 +64,10 @@ impl SessionBuyer {
             nonce: keccak256([self.address.as_slice(), &count.to_be_bytes()].concat()),
         };
         let asset = address(text("asset")).ok();
-        let token = self.tokens.iter().find(|token| Some(token.address) == asset);
+        let token = self
+            .tokens
+            .iter()
+            .find(|token| Some(token.address) == asset);
         let token = token.expect("requirements name a token of the chain");
         let mut accepted = requirements.clone();
         accepted["extra"]["sessionCert"] = self.certificate.as_str().into();

@@ -30,9 +30,18 @@ pub(crate) fn app(gates: &Gates) -> Result<Router, ConfigError> {
     let chat = gates.chat.priced(chat)?;
     Ok(Router::new()
         .route("/free", get(async || "free\n"))
-        .route("/weather", get(async |paid| sold("sunny", paid)).layer(weather))
-        .route("/report", get(async |paid| sold("all is well", paid)).layer(report))
-        .route("/news", get(async |paid| sold("nothing happened", paid)).layer(news))
+        .route(
+            "/weather",
+            get(async |paid| sold("sunny", paid)).layer(weather),
+        )
+        .route(
+            "/report",
+            get(async |paid| sold("all is well", paid)).layer(report),
+        )
+        .route(
+            "/news",
+            get(async |paid| sold("nothing happened", paid)).layer(news),
+        )
         .route("/chat", get(async |paid| sold("hello", paid)).layer(chat)))
 }
 

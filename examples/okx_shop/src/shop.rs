@@ -46,8 +46,13 @@ impl Shop {
 
         let exact = ExactEvm::new(token.clone(), pay_to);
         let deferred = AggrDeferred::new(token.clone(), pay_to);
-        let x402 = X402::new(facilitator.clone()).v2_only().accept(exact.clone());
-        let both_schemes = X402::new(facilitator).v2_only().accept(exact).accept(deferred);
+        let x402 = X402::new(facilitator.clone())
+            .v2_only()
+            .accept(exact.clone());
+        let both_schemes = X402::new(facilitator)
+            .v2_only()
+            .accept(exact)
+            .accept(deferred);
         both_schemes.check_supported().await?;
 
         let charge = Charge::okx(token.clone(), pay_to);

@@ -21,7 +21,7 @@ pub(crate) struct StandIn {
 impl StandIn {
     pub(crate) async fn start() -> Result<Self, Failure> {
         let net = Devnet::x_layer().start().await?;
-        let okx = Okx::start(&net, 0).await?;
+        let okx = Okx::start(&net).await?;
         let channels = std::env::temp_dir().join(format!("okx_shop-{}", random_word()?));
         Ok(Self { net, okx, channels })
     }

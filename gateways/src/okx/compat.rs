@@ -78,7 +78,9 @@ pub(super) fn ours(fault: OkxFault) -> Fault {
     match fault {
         OkxFault::NotSent(_) => Fault::unavailable("okx_unavailable", fault),
         OkxFault::TimedOut => Fault::timeout("okx_timeout", fault),
-        OkxFault::Lost(_) | OkxFault::Garbage { .. } => Fault::upstream("okx_answer", fault),
+        OkxFault::Lost(_) | OkxFault::Contradictory { .. } | OkxFault::Garbage { .. } => {
+            Fault::upstream("okx_answer", fault)
+        }
         OkxFault::Refused(ApiCode::Sa(SaCode::NotConfirmed)) => {
             Fault::unavailable("okx_not_confirmed", fault)
         }

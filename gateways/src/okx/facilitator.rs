@@ -7,7 +7,7 @@ use http::StatusCode;
 use payment_core::ConfigError;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use x402_core::wire::SupportedResponse;
 use x402_core::{
     Code, Facilitator, FacilitatorFault, PaymentRequest, SettleAnswer, SupportedCache,
@@ -154,17 +154,18 @@ impl OkxFacilitator {
 
     /// Asks about a transaction until it is in the chain, for a while.
     async fn follow(&self, request: &PaymentRequest, transaction: B256) -> SettleAnswer {
-        let options = self.api.options();
-        let until = Instant::now() + options.poll_for.min(LONGEST);
-        loop {
-            sleep_until(until.min(Instant::now() + options.poll_pause())).await;
+        let pause = self.api.options().poll_pause();
+        let until = Instant::now() + self.api.options().poll_for.min(LONGEST);
+        while pause < until.saturating_duration_since(Instant::now()) {
+            sleep(pause).await;
             match timeout_at(until, self.ask_about(request, transaction)).await {
-                Err(_) => return pending(Some(transaction)),
+                Err(_) => break,
                 Ok(Ok(SettleAnswer::Pending { .. })) => {}
                 Ok(Ok(known)) => return known,
                 Ok(Err(error)) => tracing::debug!(%error, "asking OKX about a settlement"),
             }
         }
+        pending(Some(transaction))
     }
 }
 

@@ -18,7 +18,8 @@ pub struct OkxOptions {
     pub backoff: Duration,
     /// How often an unfinished settlement is asked about.
     pub poll_every: Duration,
-    /// How long an unfinished settlement is asked about before the buyer is told to come back.
+    /// How long an unfinished settlement is asked about before the buyer is told to come back. Not
+    /// at all, when this is no longer than `poll_every`.
     pub poll_for: Duration,
     /// How long an answer of `/supported` is taken for fresh.
     pub supported_for: Duration,

@@ -53,12 +53,13 @@ impl StatusData {
         request: &PaymentRequest,
         asked: B256,
     ) -> Result<SettleAnswer, FacilitatorFault> {
-        Ok(match self.of(asked)? {
+        let status = self.of(asked)?;
+        if !self.settlement.is_of(request) {
+            return Err(garbage("the status of another payment"));
+        }
+        Ok(match status {
             SettleStatus::Success => self.settlement.settled(asked)?,
-            SettleStatus::Failed if self.settlement.is_of(request) => {
-                Code::TransactionFailed.into()
-            }
-            SettleStatus::Failed => return Err(garbage("the failure of another payment")),
+            SettleStatus::Failed => Code::TransactionFailed.into(),
             SettleStatus::Pending | SettleStatus::NotFound => pending(Some(asked)),
         })
     }

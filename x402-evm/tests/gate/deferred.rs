@@ -300,6 +300,23 @@ async fn an_authorization_is_used_up_in_both_schemes_by_one() {
 }
 
 #[tokio::test]
+async fn an_open_settlement_is_not_taken_up_by_the_other_scheme() {
+    let scene = Scene::new();
+    let payment = scene.shop.sign_v2().await;
+    let exact = serde_json::to_value(&payment).unwrap();
+    let mut deferred = scene.signed(1);
+    deferred["authorization"] = exact["payload"]["authorization"].clone();
+    let signed = (deferred.clone(), certificate());
+    scene.service.signed.lock().unwrap().push(signed);
+    let timed_out = Err(FacilitatorFault::TimedOut);
+    scene.service.settles.lock().unwrap().push_back(timed_out);
+    assert_eq!(scene.pay(&deferred).await.code(), "settlement_pending");
+    assert_eq!(said(&scene.shop.pay_v2(&payment).await), refused(USED));
+    assert_eq!(scene.pay(&deferred).await.status, StatusCode::OK);
+    assert_eq!(scene.service.calls(), ["verify", "settle", "settle"]);
+}
+
+#[tokio::test]
 async fn a_certificate_is_one_short_text_of_base64() {
     let scene = Scene::new();
     let payload = scene.signed(1);

@@ -167,7 +167,7 @@ async fn a_settlement_is_repeated_only_when_it_was_turned_away_for_now() {
 #[tokio::test]
 async fn a_settlement_without_an_answer_is_unknown_and_not_sent_again() {
     let peer = Peer::acting([Act::Hang, yes()]).await;
-    let options = hasty().settle_timeout(Duration::from_millis(200));
+    let options = hasty().settle_timeout(Duration::from_millis(500));
     let fault = api(&peer.url, options).call::<Value>(settle()).await;
     let fault = fault.unwrap_err();
     assert!(matches!(fault, OkxFault::TimedOut), "{fault:?}");
