@@ -18,11 +18,12 @@ type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Some(shop) = std::env::args().nth(1) else {
-        eprintln!("usage: tollgate-interop PATH-OF-SHOP (interop/run builds and names it)");
+    let mut paths = std::env::args().skip(1);
+    let (Some(shop), Some(okx_shop)) = (paths.next(), paths.next()) else {
+        eprintln!("usage: tollgate-interop SHOP OKX_SHOP (interop/run builds both)");
         return ExitCode::from(2);
     };
-    match run(&shop).await {
+    match run(&shop, &okx_shop).await {
         Ok(rows) => {
             let good = rows.iter().filter(|row| row.good()).count();
             println!("\n{good} of {} purchases as they should be", rows.len());
@@ -40,7 +41,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
+async fn run(shop: &str, okx_shop: &str) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     Row::head();
     if Runtime::Node.is_ready() {
@@ -49,7 +50,7 @@ async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
         println!("left out: what comes from npm, as there is no npm to install it with");
     }
     if Runtime::Python.is_ready() {
-        rows.extend(okx::run(shop).await?);
+        rows.extend(okx::run(shop, okx_shop).await?);
     } else {
         println!("left out: OKX's SDK, as there is no Python 3.11 to install it with");
     }

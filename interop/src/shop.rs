@@ -38,9 +38,8 @@ impl fmt::Display for Settlement {
 
 /// The shop of `examples/shop`, up until this is dropped.
 pub(crate) struct Shop {
-    url: String,
+    at: Listening,
     name: String,
-    _process: Child,
 }
 
 impl Shop {
@@ -58,24 +57,16 @@ impl Shop {
             .env("PAY_TO", net.seller.address.to_string())
             .env("PRICE", "0.01")
             .env("MPP_REALM", "interop.example")
-            .env("MPP_SECRET_KEY", net.settler.key.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
+            .env("MPP_SECRET_KEY", net.settler.key.to_string());
         match settlement {
             Settlement::Facilitator(url) => command.env("FACILITATOR_URL", url),
             Settlement::OwnKey => command
                 .env("RPC_URL", &net.rpc_url)
                 .env("SETTLER_KEY", net.settler.key.to_string()),
         };
-        let mut process = command.spawn()?;
-        let stdout = process.stdout.take().ok_or("no standard output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?;
-        let url = line.and_then(|line| line.split(' ').next_back().map(str::to_owned));
         Ok(Self {
-            url: url.ok_or("the shop did not open")?,
+            at: Listening::start(command).await?,
             name: settlement.to_string(),
-            _process: process,
         })
     }
 
@@ -87,7 +78,7 @@ impl Shop {
         net: &Devnet,
     ) -> Result<Row, Failure> {
         let (before, ledger) = (self.runs().await?, Ledger::open(net));
-        let url = format!("{}{route}", self.url);
+        let url = format!("{}{route}", self.at.url);
         let key = net.buyers[0].key.to_string();
         let answer = script::run(client, &[&url, &key]).await?;
         let what = format!("{client} -> {} {route}", self.name);
@@ -97,7 +88,30 @@ impl Shop {
 
     /// How often a paid handler ran, by the shop's own count.
     async fn runs(&self) -> Result<u64, Failure> {
-        let body = web::json(&format!("{}/count", self.url)).await?;
+        let body = web::json(&format!("{}/count", self.at.url)).await?;
         body["runs"].as_u64().ok_or_else(|| "no count".into())
+    }
+}
+
+/// A shop of ours that says where it listens, up until this is dropped.
+pub(crate) struct Listening {
+    pub(crate) url: String,
+    _process: Child,
+}
+
+impl Listening {
+    pub(crate) async fn start(mut command: Command) -> Result<Self, Failure> {
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("no standard output")?;
+        let line = BufReader::new(stdout).lines().next_line().await?;
+        let url = line.and_then(|line| line.split(' ').next_back().map(str::to_owned));
+        Ok(Self {
+            url: url.ok_or("the shop did not open")?,
+            _process: process,
+        })
     }
 }
