@@ -14,14 +14,19 @@ from x402.http import (
     RouteConfig,
 )
 from x402.http.middleware.fastapi import PaymentMiddlewareASGI
+from x402.mechanisms.evm.deferred.server import AggrDeferredEvmScheme
 from x402.mechanisms.evm.exact.server import ExactEvmScheme
 
 pay_to, base_url, key, secret, passphrase, *_ = sys.argv[1:]
 auth = OKXAuthConfig(api_key=key, secret_key=secret, passphrase=passphrase)
 facilitator = OKXFacilitatorClient(OKXFacilitatorConfig(auth=auth, base_url=base_url))
-server = x402ResourceServer(facilitator).register("eip155:196", ExactEvmScheme())
-option = PaymentOption(scheme="exact", pay_to=pay_to, price="$0.01", network="eip155:196")
-routes = {"GET /paid": RouteConfig(accepts=option, description="An answer")}
+server = x402ResourceServer(facilitator)
+server.register("eip155:196", ExactEvmScheme()).register("eip155:196", AggrDeferredEvmScheme())
+options = [
+    PaymentOption(scheme=scheme, pay_to=pay_to, price="$0.01", network="eip155:196")
+    for scheme in ("exact", "aggr_deferred")
+]
+routes = {"GET /paid": RouteConfig(accepts=options, description="An answer")}
 
 app = FastAPI()
 app.add_middleware(PaymentMiddlewareASGI, routes=routes, server=server)
