@@ -20,7 +20,7 @@ mod challenge;
 mod channel;
 mod charge;
 mod desk;
-mod exact;
+mod facilitator;
 mod field;
 mod payment;
 mod refusal;

@@ -85,6 +85,15 @@ impl Act {
         Self::Rewrap(put(member, value))
     }
 
+    /// The work is done, and the answer says that it took too long and names no transaction.
+    #[must_use]
+    pub fn timeout_unnamed() -> Self {
+        Self::Lie(Arc::new(|answer| {
+            answer["status"] = "timeout".into();
+            answer["transaction"] = "".into();
+        }))
+    }
+
     /// Refused with a code and status 200, nothing done.
     #[must_use]
     pub fn refuse(code: i64, text: &str) -> Self {

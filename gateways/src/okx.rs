@@ -55,5 +55,8 @@ pub const BASE_URL: &str = "https://web3.okx.com";
 /// The chain that OKX settles on unless told otherwise.
 pub const X_LAYER: u64 = 196;
 
+/// USD₮0 on X Layer: what a plain price means to OKX's buyers.
+pub const USDT0: Address = address!("0x779Ded0c9e1022225f8E0630b35a9b54bE713736");
+
 /// OKX's escrow contract on X Layer.
 pub const DEFAULT_ESCROW: Address = address!("0x5E550002e64FaF79B41D89fE8439eEb1be66CE3b");

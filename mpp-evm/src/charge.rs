@@ -75,8 +75,10 @@ impl Charge {
     /// use payment_evm::Token;
     /// # use alloy_primitives::address;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let token = Token::default_on(196).ok_or("no default token on this chain")?;
+    /// let usdt = address!("0x779Ded0c9e1022225f8E0630b35a9b54bE713736");
+    /// let token = Token::known(196, usdt).ok_or("no such token in the table")?;
     /// let shop = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
+    /// // Add `.settle_with(backend)`, and it is a method for `Mpp`.
     /// let charge = Charge::okx(token, shop);
     /// # Ok(())
     /// # }

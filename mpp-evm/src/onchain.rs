@@ -166,6 +166,8 @@ impl OnchainCharge {
                     .simulate_permit_witness_transfer(due.permit2, &permit)
                     .await
             }
+            Proof::Authorization { .. } | Proof::Transfers(_) => Err(ChainFault::Several.into()),
+            // A transaction is not ours to try, and a hash is looked up.
             _ => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ mod support;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256, U256};
 use bytes::Bytes;
@@ -22,6 +23,8 @@ use payment_evm::Authorization;
 use serde_json::{Value, json};
 use support::*;
 use tokio::sync::Semaphore;
+
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Settles what it is handed, once it may.
 #[derive(Clone)]
@@ -216,7 +219,9 @@ async fn t10_of_two_payments_at_once_that_share_a_part_one_goes_on() {
         shop.till.0.leave.add_permits(1);
         status
     };
-    let (first, second) = tokio::join!(shop.get(Some(&one)), second);
+    let both = async { tokio::join!(shop.get(Some(&one)), second) };
+    // Were the second verified too, both would wait for leave.
+    let (first, second) = tokio::time::timeout(DEADLINE, both).await.unwrap();
     assert_eq!((first.0, second), (200, 409));
     assert_eq!(shop.counts(), [1, 0, 1]);
     assert_eq!(shop.till.0.verified.load(Ordering::SeqCst), 1);

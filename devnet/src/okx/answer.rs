@@ -15,7 +15,7 @@ pub(super) struct Enveloped {
 }
 
 impl Enveloped {
-    pub(super) fn data(data: Value) -> Self {
+    pub(super) fn data(data: &Value) -> Self {
         Self {
             status: StatusCode::OK,
             envelope: json!({"code": 0, "msg": "", "data": data}),
@@ -23,7 +23,7 @@ impl Enveloped {
     }
 
     /// Nothing but a code: data is null at the facilitator and empty at the SA-API.
-    pub(super) fn refused(refusal: Refusal, nothing: Value) -> Self {
+    pub(super) fn refused(refusal: Refusal, nothing: &Value) -> Self {
         let Refusal { status, code, text } = refusal;
         Self {
             status,

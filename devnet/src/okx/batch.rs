@@ -6,7 +6,7 @@ use alloy_sol_types::SolCall;
 use super::authorization::Flaw;
 use super::book::{Book, Debt};
 use super::desk::{Desk, Sent};
-use super::exact::reason;
+use super::facilitator::reason;
 use super::payment::{MISMATCH, Payment, Reason};
 use super::refusal::Refusal;
 use super::session_key;
@@ -37,8 +37,12 @@ pub(super) fn entrust(desk: &Desk, wallet: &Wallet) -> Result<(), SendError> {
         value: U256::MAX,
     };
     for token in &desk.tokens {
-        desk.chain
+        let receipt = desk
+            .chain
             .send(wallet, token.address, approval.abi_encode())?;
+        if !receipt.status() {
+            return Err(SendError::Reverted(receipt.transaction_hash));
+        }
     }
     Ok(())
 }

@@ -26,20 +26,11 @@ pub(super) fn settle(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value
     let challenge = Challenge::read(desk, credential.object("challenge")?, Intent::Charge)?;
     let order = Order::read(desk, &challenge.request)?;
     let shares = shares(&order)?;
-    let payload = credential.object("payload")?;
-    if payload.text("type")? != "transaction" {
-        return Err(Malformed.into());
-    }
-    let legs = legs(payload)?;
-    if !order.is_sponsored() || !fit(&legs, &shares) {
-        return Err(UNFIT);
-    }
+    let legs = legs(payload(credential, "transaction")?)?;
     let payer = legs[0].authorization.from;
-    if source(desk, credential)?.is_some_and(|source| source != payer) {
+    let source = unblocked_source(desk, book, credential, Some(payer))?;
+    if !order.is_sponsored() || !fit(&legs, &shares) || source != Some(payer) {
         return Err(UNFIT);
-    }
-    if book.blocked.contains(&payer) {
-        return Err(Refusal::of(70002, "payer blocked"));
     }
     rehearse(desk, &order, &legs)?;
     let transactions = send(desk, &order, &legs)?;
@@ -64,15 +55,8 @@ pub(super) fn verify_hash(desk: &Desk, book: &mut Book, body: &Value) -> Result<
     let challenge = Challenge::read(desk, credential.object("challenge")?, Intent::Charge)?;
     let order = Order::read(desk, &challenge.request)?;
     let shares = shares(&order)?;
-    let payload = credential.object("payload")?;
-    if payload.text("type")? != "hash" {
-        return Err(Malformed.into());
-    }
-    let hash = payload.word("hash")?;
-    let source = source(desk, credential)?;
-    if source.is_some_and(|payer| book.blocked.contains(&payer)) {
-        return Err(Refusal::of(70002, "payer blocked"));
-    }
+    let hash = payload(credential, "hash")?.word("hash")?;
+    let source = unblocked_source(desk, book, credential, None)?;
     let mined = desk.chain.receipt(hash).ok_or(UNCONFIRMED)?;
     if !mined.status() || book.shown.contains(&hash) {
         return Err(UNFIT);
@@ -104,6 +88,29 @@ struct Share {
 struct Leg {
     authorization: Authorization,
     signature: Bytes,
+}
+
+/// The payload of a credential, of one type.
+fn payload<'a>(credential: Object<'a>, kind: &str) -> Result<Object<'a>, Malformed> {
+    let payload = credential.object("payload")?;
+    if payload.text("type")? != kind {
+        return Err(Malformed);
+    }
+    Ok(payload)
+}
+
+/// Who a credential says is paying, else who signed; nobody that payments are refused of.
+fn unblocked_source(
+    desk: &Desk,
+    book: &Book,
+    credential: Object<'_>,
+    signer: Option<Address>,
+) -> Result<Option<Address>, Refusal> {
+    let payer = source(desk, credential)?.or(signer);
+    if payer.is_some_and(|payer| book.blocked.contains(&payer)) {
+        return Err(Refusal::of(70002, "payer blocked"));
+    }
+    Ok(payer)
 }
 
 /// Who is to get what: the recipient what the splits leave, then each split.

@@ -9,7 +9,7 @@ use super::book::{Book, Done};
 use super::builder::{OkxBuilder, Repeats};
 use super::call::{Call, Endpoint};
 use super::refusal::Refusal;
-use super::{charge, exact, session};
+use super::{charge, facilitator, session};
 use crate::error::SendError;
 use crate::script::Script;
 use crate::token::Token;
@@ -32,11 +32,11 @@ impl Desk {
         // One at a time: between a simulation and its transaction nothing else may happen.
         let mut book = self.book();
         let data = match endpoint {
-            Endpoint::Supported => Ok(exact::supported(self)),
-            Endpoint::Verify => exact::verify(self, &book, body),
-            Endpoint::VerifySignature => exact::verify_signature(self, body),
-            Endpoint::Settle => exact::settle(self, &mut book, body),
-            Endpoint::SettleStatus => exact::status(self, &book, query),
+            Endpoint::Supported => Ok(facilitator::supported(self)),
+            Endpoint::Verify => facilitator::verify(self, &book, body),
+            Endpoint::VerifySignature => facilitator::verify_signature(self, body),
+            Endpoint::Settle => facilitator::settle(self, &mut book, body),
+            Endpoint::SettleStatus => facilitator::status(self, &book, query),
             Endpoint::ChargeSettle => charge::settle(self, &mut book, body),
             Endpoint::ChargeVerifyHash => charge::verify_hash(self, &mut book, body),
             Endpoint::SessionOpen => session::open(self, &mut book, body),
@@ -45,11 +45,10 @@ impl Desk {
             Endpoint::SessionClose => session::close(self, &mut book, body),
             Endpoint::SessionStatus => session::status(self, query),
         };
-        let answer = match data {
-            Ok(data) => Enveloped::data(data),
+        match data {
+            Ok(data) => Enveloped::data(&data).with(self.options.codes),
             Err(refusal) => self.refused(Some(endpoint), refusal),
-        };
-        answer.with(self.options.codes)
+        }
     }
 
     pub(super) fn refused(&self, endpoint: Option<Endpoint>, refusal: Refusal) -> Enveloped {
@@ -57,7 +56,7 @@ impl Desk {
             Some(endpoint) if endpoint.is_mpp() => json!({}),
             _ => Value::Null,
         };
-        Enveloped::refused(refusal, nothing).with(self.options.codes)
+        Enveloped::refused(refusal, &nothing).with(self.options.codes)
     }
 
     pub(super) fn token(&self, address: Address) -> Option<&Token> {

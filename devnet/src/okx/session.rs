@@ -1,6 +1,7 @@
 //! Payment channels of MPP's intent `session`.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rpc_types_eth::TransactionReceipt;
 use alloy_sol_types::SolValue;
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ const SIGNATURE: Refusal = Refusal::of(70004, "signature invalid");
 /// Opens a channel by the buyer's authorization, or takes note of one the buyer opened.
 pub(super) fn open(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, Refusal> {
     let asked = keccak256(body.to_string());
-    if let Some(answer) = desk.repeated(book, asked) {
+    if let Some(answer) = repeated(desk, book, asked, body) {
         return answer;
     }
     let credential = Object::of(body)?;
@@ -55,59 +56,29 @@ pub(super) fn open(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, 
 /// Adds to a deposit by the buyer's authorization, or takes note of what the buyer added.
 pub(super) fn top_up(desk: &Desk, book: &mut Book, body: &Value) -> Result<Value, Refusal> {
     let asked = keccak256(body.to_string());
-    if let Some(answer) = desk.repeated(book, asked) {
+    if let Some(answer) = repeated(desk, book, asked, body) {
         return answer;
     }
     let credential = Object::of(body)?;
     if credential.value("challenge").is_some() {
         Challenge::read(desk, credential.object("challenge")?, Intent::Session)?;
     }
-    let payload = credential.object("payload")?;
-    action(payload, "topUp")?;
-    let id = payload.word("channelId")?;
-    let amount = payload.amount("additionalDeposit")?;
-    if amount == 0 {
-        return Err(Malformed.into());
-    }
-    let way = Way::read(payload)?;
-    let channel = channel::live(desk, id)?;
-    if source(desk, credential)?.is_some_and(|source| source != channel.payer) {
+    let raise = Raise::read(credential.object("payload")?)?;
+    let payer = channel::live(desk, raise.id)?.payer;
+    if source(desk, credential)?.is_some_and(|source| source != payer) {
         return Err(UNFIT);
     }
-    if book.blocked.contains(&channel.payer) {
+    if book.blocked.contains(&payer) {
         return Err(BLOCKED);
     }
-    let hash = match way {
+    let hash = match &raise.way {
         Way::Authorized {
-            authorization: terms,
+            authorization,
             signature,
-        } => {
-            let salt = payload.word("topUpSalt")?;
-            if terms.to != desk.escrow || terms.value != U256::from(amount) {
-                return Err(UNFIT);
-            }
-            let call = topUpWithAuthorizationCall {
-                channelId: id,
-                additionalDeposit: amount,
-                from: terms.from,
-                topUpSalt: salt,
-                validAfter: terms.valid_after,
-                validBefore: terms.valid_before,
-                nonce: terms.nonce,
-                signature,
-            };
-            send(desk, channel::rehearse(desk, &call)?)?
-        }
-        Way::Done(hash) => {
-            let mined = fresh(desk, book, hash)?;
-            let raised = channel::raise(desk, &mined, id).ok_or(UNFIT)?;
-            if raised.additionalDeposit != U256::from(amount) {
-                return Err(UNFIT);
-            }
-            hash
-        }
+        } => raise.send(desk, authorization, signature)?,
+        Way::Done(hash) => raise.seek(desk, book, *hash)?,
     };
-    conclude(desk, book, asked, id, hash)
+    conclude(desk, book, asked, raise.id, hash)
 }
 
 /// Pays the payee what a voucher grants.
@@ -283,7 +254,7 @@ impl Opening {
     fn seek(
         &self,
         desk: &Desk,
-        book: &mut Book,
+        book: &Book,
         order: &Order<'_>,
         hash: B256,
     ) -> Result<B256, Refusal> {
@@ -295,6 +266,62 @@ impl Opening {
             && opened.token == order.token.address
             && opened.authorizedSigner == self.signer;
         if same { Ok(hash) } else { Err(UNFIT) }
+    }
+}
+
+/// What a credential says is added to a deposit.
+struct Raise {
+    id: B256,
+    amount: u128,
+    salt: B256,
+    way: Way,
+}
+
+impl Raise {
+    fn read(payload: Object<'_>) -> Result<Self, Refusal> {
+        action(payload, "topUp")?;
+        let way = Way::read(payload)?;
+        let salt = match way {
+            Way::Authorized { .. } => payload.word("topUpSalt")?,
+            Way::Done(_) => B256::ZERO,
+        };
+        let amount = payload.amount("additionalDeposit")?;
+        if amount == 0 {
+            return Err(Malformed.into());
+        }
+        Ok(Self {
+            id: payload.word("channelId")?,
+            amount,
+            salt,
+            way,
+        })
+    }
+
+    fn send(&self, desk: &Desk, terms: &Authorization, signature: &Bytes) -> Result<B256, Refusal> {
+        if terms.to != desk.escrow || terms.value != U256::from(self.amount) {
+            return Err(UNFIT);
+        }
+        let call = topUpWithAuthorizationCall {
+            channelId: self.id,
+            additionalDeposit: self.amount,
+            from: terms.from,
+            topUpSalt: self.salt,
+            validAfter: terms.valid_after,
+            validBefore: terms.valid_before,
+            nonce: terms.nonce,
+            signature: signature.clone(),
+        };
+        send(desk, channel::rehearse(desk, &call)?)
+    }
+
+    /// Finds the addition in the buyer's transaction.
+    fn seek(&self, desk: &Desk, book: &Book, hash: B256) -> Result<B256, Refusal> {
+        let mined = fresh(desk, book, hash)?;
+        let raised = channel::raise(desk, &mined, self.id).ok_or(UNFIT)?;
+        if raised.additionalDeposit != U256::from(self.amount) {
+            return Err(UNFIT);
+        }
+        Ok(hash)
     }
 }
 
@@ -334,7 +361,7 @@ fn redeem(
     rehearse: impl FnOnce(&Redemption) -> Result<Bytes, Refusal>,
 ) -> Result<Value, Refusal> {
     let asked = keccak256(body.to_string());
-    if let Some(answer) = desk.repeated(book, asked) {
+    if let Some(answer) = repeated(desk, book, asked, body) {
         return answer;
     }
     let payload = Object::of(body)?.object("payload")?;
@@ -368,11 +395,7 @@ fn send(desk: &Desk, call: Bytes) -> Result<B256, Refusal> {
 }
 
 /// A mined transaction that nobody has shown before.
-fn fresh(
-    desk: &Desk,
-    book: &mut Book,
-    hash: B256,
-) -> Result<alloy_rpc_types_eth::TransactionReceipt, Refusal> {
+fn fresh(desk: &Desk, book: &Book, hash: B256) -> Result<TransactionReceipt, Refusal> {
     let mined = desk.chain.receipt(hash).ok_or(UNCONFIRMED)?;
     if !mined.status() || book.shown.contains(&hash) {
         return Err(UNFIT);
@@ -389,18 +412,33 @@ fn conclude(
     hash: B256,
 ) -> Result<Value, Refusal> {
     book.shown.insert(hash);
-    // A channel whose opening waits to be mined has no deposit yet.
-    let deposit = channel::known(desk, id).map(|channel| channel.deposit.to_string());
     let done = Done {
         at: desk.chain.now(),
         transactions: vec![hash],
         answer: json!({
             "method": "evm", "intent": "session", "status": "success",
             "timestamp": desk.timestamp(), "chainId": desk.chain.chain_id(),
-            "channelId": id, "reference": hash, "deposit": deposit.ok(),
+            "channelId": id, "reference": hash,
         }),
     };
-    let answer = desk.concluded(&done);
+    let answer = told(desk, id, desk.concluded(&done));
     book.done.insert(asked, done);
     answer
+}
+
+/// The answer with what the chain holds now: a channel that waits to be mined has no deposit yet.
+fn told(desk: &Desk, id: B256, answer: Result<Value, Refusal>) -> Result<Value, Refusal> {
+    let mut answer = answer?;
+    answer["deposit"] = channel::known(desk, id)?.deposit.to_string().into();
+    Ok(answer)
+}
+
+/// The answer to a request of before.
+fn repeated(desk: &Desk, book: &Book, asked: B256, body: &Value) -> Option<Result<Value, Refusal>> {
+    let answer = desk.repeated(book, asked)?;
+    let id = Object::of(body).and_then(|body| body.object("payload")?.word("channelId"));
+    Some(
+        id.map_err(Refusal::from)
+            .and_then(|id| told(desk, id, answer)),
+    )
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, address};
 use axum::Router;
-use gateways::okx::{OkxCharge, OkxEscrow, OkxFacilitator, OkxOptions, SaClient, X_LAYER};
+use gateways::okx::{OkxCharge, OkxEscrow, OkxFacilitator, OkxOptions, SaClient, USDT0, X_LAYER};
 use mpp_core::Mpp;
 use mpp_evm::session::{Keeper, Session};
 use mpp_evm::{Charge, Split};
@@ -39,7 +39,7 @@ impl Shop {
             secret,
             channels,
         } = account;
-        let token = Token::default_on(X_LAYER).ok_or("X Layer has no default token")?;
+        let token = Token::known(X_LAYER, USDT0).ok_or("USD₮0 is not in the token table")?;
         let pay_to = payee.address();
         let facilitator = OkxFacilitator::at(&url, keys.clone(), OkxOptions::default())?;
         let sa = SaClient::at(&url, keys, OkxOptions::default())?;

@@ -1,6 +1,6 @@
 //! The x402 facilitator.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use serde_json::{Value, json};
 
 use super::authorization::{Flaw, signer};
@@ -184,7 +184,7 @@ fn promise(desk: &Desk, book: &mut Book, payment: &Payment<'_>) -> Done {
 
 fn done(desk: &Desk, payment: &Payment<'_>, transactions: Vec<B256>) -> Done {
     let terms = &payment.authorization;
-    let mut answer = accepted(desk, terms.from, terms.value.to_string());
+    let mut answer = accepted(desk, terms.from, terms.value);
     let named = transactions.first().map(ToString::to_string);
     answer["transaction"] = named.unwrap_or_default().into();
     Done {
@@ -194,10 +194,10 @@ fn done(desk: &Desk, payment: &Payment<'_>, transactions: Vec<B256>) -> Done {
     }
 }
 
-fn accepted(desk: &Desk, payer: Address, amount: String) -> Value {
+fn accepted(desk: &Desk, payer: Address, amount: U256) -> Value {
     json!({
         "success": true, "errorReason": null, "errorMessage": null,
-        "payer": payer.to_checksum(None), "network": desk.network(), "amount": amount,
+        "payer": payer.to_checksum(None), "network": desk.network(), "amount": amount.to_string(),
     })
 }
 
