@@ -72,7 +72,7 @@ impl Escrow for OneChannel {
             payer: opening.payer,
             payee: opening.payee,
             token: opening.token,
-            authorized_signer: opening.authorized_signer,
+            authorized_signer: Some(opening.authorized_signer),
             deposit: match deposit.proof() {
                 DepositProof::Hash(_) => 1_000_000,
                 _ => deposit.amount(),

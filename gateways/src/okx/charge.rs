@@ -102,7 +102,9 @@ impl OkxCharge {
 fn transaction(transfers: impl IntoIterator<Item = Transfer>) -> Option<ChargePayload> {
     let mut transfers = transfers.into_iter();
     let authorization = ChargeAuthorization::new(transfers.next()?, transfers.collect());
-    Some(ChargePayload::Transaction { authorization })
+    Some(ChargePayload::Transaction {
+        authorization: Box::new(authorization),
+    })
 }
 
 impl ChargeBackend for OkxCharge {

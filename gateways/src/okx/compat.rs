@@ -76,21 +76,17 @@ impl Compat {
 /// What is not the buyer's to mend.
 pub(super) fn ours(fault: OkxFault) -> Fault {
     match fault {
-        OkxFault::NotSent(_) => Fault::unavailable("okx_unavailable", fault),
         OkxFault::TimedOut => Fault::timeout("okx_timeout", fault),
-        OkxFault::Lost(_) | OkxFault::Contradictory { .. } | OkxFault::Garbage { .. } => {
-            Fault::upstream("okx_answer", fault)
-        }
+        OkxFault::Lost(_) => Fault::upstream("okx_answer", fault),
         OkxFault::Refused(ApiCode::Sa(SaCode::NotConfirmed)) => {
             Fault::unavailable("okx_not_confirmed", fault)
         }
         OkxFault::Refused(ApiCode::Sa(SaCode::UnsupportedChain | SaCode::EscrowConfig)) => {
             Fault::internal("okx_configuration", fault)
         }
-        OkxFault::Refused(code) if code.is_passing() => {
-            Fault::unavailable("okx_unavailable", fault)
-        }
+        _ if fault.is_passing() => Fault::unavailable("okx_unavailable", fault),
         OkxFault::Refused(_) => Fault::upstream("okx_refused", fault),
+        _ => Fault::upstream("okx_answer", fault),
     }
 }
 

@@ -13,6 +13,10 @@ use super::{BASE_URL, OkxFault, OkxKeys, OkxOptions};
 /// The seven calls of the SA-API, as they are: what an answer proves is for the caller to compare.
 /// [`OkxCharge`](super::OkxCharge) and [`OkxEscrow`](super::OkxEscrow) do.
 ///
+/// All of them fail with [`OkxFault`]. Of those that move money only [`OkxFault::is_undone`] says
+/// for certain that nothing will come of it; a refusal by a code may come of a first attempt that
+/// went through.
+///
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SaClient {
@@ -27,8 +31,6 @@ const SESSION_SETTLE: &str = "/api/v6/pay/mpp/session/settle";
 const SESSION_CLOSE: &str = "/api/v6/pay/mpp/session/close";
 const SESSION_STATUS: &str = "/api/v6/pay/mpp/session/status";
 
-/// What all of these functions fail with: `OkxFault`. Of those that move money only
-/// [`OkxFault::is_undone`] says that nothing will come of it.
 impl SaClient {
     /// Calls OKX where it serves.
     ///
@@ -54,7 +56,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn charge_settle(
         &self,
         request: &ChargeRequest<'_>,
@@ -66,7 +68,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn charge_verify_hash(
         &self,
         request: &ChargeRequest<'_>,
@@ -79,7 +81,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn session_open(
         &self,
         request: &DepositRequest<'_>,
@@ -91,7 +93,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn session_top_up(
         &self,
         request: &DepositRequest<'_>,
@@ -103,7 +105,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn session_settle(
         &self,
         request: &PayoutRequest,
@@ -115,7 +117,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn session_close(&self, request: &PayoutRequest) -> Result<SessionReceipt, OkxFault> {
         self.settle(SESSION_CLOSE, request).await
     }
@@ -124,7 +126,7 @@ impl SaClient {
     ///
     /// # Errors
     ///
-    /// See above.
+    /// `OkxFault`, as [`SaClient`] says.
     pub async fn session_status(&self, id: ChannelId) -> Result<SessionStatus, OkxFault> {
         let path = format!("{SESSION_STATUS}?channelId={id}");
         self.api.call(Call::get(&path)).await

@@ -46,7 +46,7 @@ pub enum ChargePayload {
     /// Authorizations that OKX brings to the token.
     Transaction {
         /// One for the recipient, and one for each split.
-        authorization: ChargeAuthorization,
+        authorization: Box<ChargeAuthorization>,
     },
     /// A transfer that the payer has made.
     Hash {
@@ -167,14 +167,14 @@ pub enum DepositPayload {
 }
 
 /// What moves a deposit, or has moved it.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Deposit {
     /// An authorization that OKX brings to the escrow.
     Transaction {
         /// What was signed (`ReceiveWithAuthorization`).
-        authorization: Eip3009,
+        authorization: Box<Eip3009>,
         /// The payer's signature.
         signature: EvmSignature,
     },

@@ -118,3 +118,85 @@ impl<S: Signer> OkxEscrow<S> {
         Ok(PayoutRequest { payload })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use alloy_primitives::{Address, U256};
+    use payment_evm::{EvmSignature, LocalSigner};
+    use serde_json::{Value, json};
+
+    use super::super::super::{OkxKeys, SaClient};
+    use super::*;
+
+    /// Signed anew by the payee's key of the vectors: signing is deterministic.
+    async fn written(action: PayoutAction, body: &Value) -> Value {
+        let keys = &vectors::load("eip712_okx.json")["keys"];
+        let payee = LocalSigner::from_hex(vectors::text(&keys["payee"], "privateKey")).unwrap();
+        let sa = SaClient::new(OkxKeys::new("key", "secret", "phrase").unwrap()).unwrap();
+        let escrow = OkxEscrow::new(sa, payee);
+        let text = |name| vectors::text(&body["payload"], name);
+        let number = |name| U256::from_str_radix(text(name), 10).unwrap();
+        let authorization = PayeeAuthorization {
+            channel: text("channelId").parse().unwrap(),
+            cumulative: text("cumulativeAmount").parse().unwrap(),
+            nonce: number("nonce"),
+            deadline: number("deadline"),
+        };
+        let signature = EvmSignature::from_hex(text("voucherSignature")).ok();
+        let voucher = signature.map(|signature| SignedVoucher {
+            cumulative: authorization.cumulative,
+            signature,
+        });
+        let written = escrow.payout(action, &authorization, voucher.as_ref());
+        json!(written.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn payouts_are_written_and_signed_as_in_the_vectors() {
+        let mpp = &vectors::load("okx_wire.json")["mpp"];
+        for (name, action) in [
+            ("saSettleBody", PayoutAction::Settle),
+            ("saCloseBody", PayoutAction::Close),
+            ("saCloseWaiverBody", PayoutAction::Close),
+        ] {
+            assert_eq!(written(action, &mpp[name]).await, mpp[name], "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_chain_or_contract_is_another_signature() {
+        let mpp = &vectors::load("okx_wire.json")["mpp"];
+        let body = &mpp["saSettleBody"];
+        let keys = &vectors::load("eip712_okx.json")["keys"];
+        let payee = LocalSigner::from_hex(vectors::text(&keys["payee"], "privateKey")).unwrap();
+        let sa = SaClient::new(OkxKeys::new("key", "secret", "phrase").unwrap()).unwrap();
+        let id = vectors::text(&body["payload"], "channelId")
+            .parse()
+            .unwrap();
+        let authorization = PayeeAuthorization {
+            channel: id,
+            cumulative: 250_000,
+            nonce: U256::from(1),
+            deadline: U256::MAX,
+        };
+        let plain = OkxEscrow::new(sa, payee);
+        let contract = Address::repeat_byte(1);
+        let mut seen = Vec::new();
+        for escrow in [
+            plain.clone(),
+            plain.clone().on_chain(1952),
+            plain.clone().contract(contract),
+            plain.clone().on_chain(1952).contract(contract),
+            plain.contract(contract).on_chain(1952),
+        ] {
+            let request = escrow.payout(PayoutAction::Settle, &authorization, None);
+            seen.push(request.await.unwrap().payload.payee_signature.to_bytes());
+        }
+        let sent = vectors::text(&body["payload"], "payeeSignature");
+        assert_eq!(seen[0], EvmSignature::from_hex(sent).unwrap().to_bytes());
+        assert!(seen[0] != seen[1] && seen[0] != seen[2] && seen[1] != seen[2]);
+        assert!(seen[3] == seen[4] && seen[3] != seen[1] && seen[3] != seen[2]);
+    }
+}
