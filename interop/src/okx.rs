@@ -19,6 +19,8 @@ const X402_SERVER: &str = "servers/okx-fastapi.py";
 
 const MPP_SERVER: &str = "servers/okx-mpp.py";
 
+const GATE: &str = "servers/okx-gate.py";
+
 const SESSIONS: &str = "servers/okx-session.py";
 
 /// OKX's Python SDK: its client pays our shops, and our buyer pays its shops.
@@ -86,7 +88,7 @@ impl Stage {
     /// Our buyer, and a session key, at shops of the SDK.
     async fn buyer_at_sdk(&self) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
-        for server in [X402_SERVER, MPP_SERVER] {
+        for server in [X402_SERVER, MPP_SERVER, GATE] {
             let shop = self.sdk_shop(server).await?;
             let ledger = Ledger::open(&self.net);
             let answer = by_us(&self.net, &shop.url).await?;
