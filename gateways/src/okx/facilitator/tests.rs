@@ -339,6 +339,10 @@ impl x402_core::Scheme for Named {
         X_LAYER
     }
 
+    fn takes_v1(&self) -> bool {
+        true
+    }
+
     fn offer(&self, _: &Route) -> Result<Offer, ConfigError> {
         Ok(exact().offer().clone())
     }
