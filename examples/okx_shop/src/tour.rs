@@ -28,9 +28,9 @@ enum Moved {
 
 /// Buys, shows what moved on chain, and fails when it is not what was due.
 pub(crate) async fn take(stand_in: &StandIn, shop: &str) -> Result<(), Failure> {
+    let chain = stand_in.net.chain.chain_id();
     println!(
-        "chain {} and what stands in for OKX run here",
-        stand_in.net.chain.chain_id()
+        "In this process: chain {chain}, a server that stands in for OKX, the shop, its buyers.\n"
     );
     let accounts = accounts(stand_in);
     let before = accounts.map(|account| balance(stand_in, account));
@@ -41,7 +41,10 @@ pub(crate) async fn take(stand_in: &StandIn, shop: &str) -> Result<(), Failure> 
     buy(stand_in, &format!("{shop}/news"), Protocol::Mpp).await?;
     talk(stand_in, &format!("{shop}/chat")).await?;
     let landed = stand_in.okx.land_batch();
-    println!("OKX settles its batch: {} transaction", landed.len());
+    println!(
+        "OKX settles what was deferred: {} transaction",
+        landed.len()
+    );
 
     println!("\n{:<12} {:>42}   USD₮0 moved", "", "account");
     let mut adds_up = true;
@@ -78,6 +81,7 @@ async fn promise(stand_in: &StandIn, url: &str) -> Result<(), Failure> {
     let wallet = stand_in.okx.session_wallet(&stand_in.net.buyers[1])?;
     let http = payment_http::client()?.no_proxy().build()?;
     let unpaid = http.get(url).send().await?;
+    println!("GET {url}\n    unpaid: {}", unpaid.status());
     let offers = unpaid.headers().get("payment-required");
     let offers = STANDARD.decode(offers.ok_or("there is no offer")?)?;
     let offers: Value = serde_json::from_slice(&offers)?;
@@ -87,11 +91,8 @@ async fn promise(stand_in: &StandIn, url: &str) -> Result<(), Failure> {
     let header = STANDARD.encode(payment.to_string());
     let paid = http.get(url).header("payment-signature", header);
     let text = paid.send().await?.error_for_status()?.text().await?;
-    println!(
-        "GET {url}\n    $0.01 by x402 aggr_deferred: {}",
-        text.trim_end()
-    );
-    println!("    no transaction yet: OKX settles it with others");
+    println!("    $0.01 by x402 aggr_deferred: {}", text.trim_end());
+    println!("    no transaction yet: OKX settles it with others, later");
     Ok(())
 }
 
