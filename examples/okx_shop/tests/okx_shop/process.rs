@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
-use devnet::okx::{Okx, OkxAccount};
+use devnet::okx::{Okx, OkxAccount, Repeats};
 use devnet::{Devnet, Wallet};
 use payment_client::{Buyer, Patience, Protocol, SpendLimit, prefer_protocol};
 use payment_core::{Network, usd};
@@ -43,9 +43,15 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new(name: &str) -> Self {
+        Self::with(name, Repeats::SameAnswer).await
+    }
+
+    /// One where OKX has this habit.
+    pub(crate) async fn with(name: &str, repeats: Repeats) -> Self {
         let net = Devnet::x_layer().start().await.unwrap();
         let account = OkxAccount::new(API_KEY, API_SECRET, PASSPHRASE);
-        let okx = Okx::builder().account(account).start(&net).await.unwrap();
+        let okx = Okx::builder().account(account).repeats(repeats);
+        let okx = okx.start(&net).await.unwrap();
         let directory = Scratch::new(name);
         Self {
             net,

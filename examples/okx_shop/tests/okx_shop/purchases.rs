@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alloy_primitives::U256;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use devnet::okx::{Act, Endpoint};
-use payment_client::Protocol;
+use devnet::okx::{Act, Endpoint, Repeats};
+use payment_client::{BuyerError, Protocol};
 use serde_json::Value;
 
 use crate::process::{Place, Shop, buyer, tells_nothing};
@@ -118,6 +118,26 @@ async fn an_answer_of_okx_that_is_lost_is_asked_for_again_and_paid_once() {
         let url = format!("{}/{route}", shop.url);
         let reply = buyer(&key, protocol).get(url).send().await.unwrap();
         assert_eq!(reply.status(), 200, "{route}");
+        let seller = place.net.seller.address;
+        assert_eq!(place.balance(seller), U256::from(due), "{route}");
+    }
+    tells(&place, shop).await;
+}
+
+#[tokio::test]
+async fn where_okx_does_not_answer_twice_a_lost_answer_is_neither_a_yes_nor_a_no() {
+    let place = Place::with("open", Repeats::Refused).await;
+    let shop = Shop::open(place.command()).await;
+    let key = place.net.buyers[0].key.to_string();
+    for (route, protocol, endpoint, due) in [
+        ("weather", Protocol::X402, Endpoint::Settle, PRICE),
+        ("report", Protocol::Mpp, Endpoint::ChargeSettle, 2 * PRICE),
+    ] {
+        place.okx.order(endpoint, Act::CloseAfter);
+        let url = format!("{}/{route}", shop.url);
+        let error = buyer(&key, protocol).get(url).send().await.unwrap_err();
+        let open = matches!(error, BuyerError::OutcomeUnknown { .. });
+        assert!(open, "{route}: {error:?}");
         let seller = place.net.seller.address;
         assert_eq!(place.balance(seller), U256::from(due), "{route}");
     }
