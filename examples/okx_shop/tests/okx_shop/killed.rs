@@ -7,12 +7,11 @@ use devnet::okx::Repeats;
 use payment_client::{Protocol, Session, SessionBudget};
 use payment_core::usd;
 use payment_evm::LocalSigner;
-use reqwest::Client;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::CALL;
-use crate::process::{Place, Shop, buyer, tells_nothing};
+use crate::process::{Place, Shop, buyer, http, tells_nothing};
 
 #[tokio::test]
 async fn a_shop_that_is_killed_goes_on_with_the_channel_and_settles_it() {
@@ -86,10 +85,6 @@ async fn promise(place: &Place, shop: &str) -> (String, HeaderName, HeaderValue)
     (url, name, value)
 }
 
-fn http() -> Client {
-    payment_http::client().unwrap().no_proxy().build().unwrap()
-}
-
 async fn talk(session: &mut Session<LocalSigner>, url: &str) {
     let reply = session.get(format!("{url}/chat")).send().await.unwrap();
     assert_eq!(reply.status(), 200);
@@ -129,6 +124,8 @@ async fn pays_nothing_after_a_kill(place: &Place) {
     let promise = promise(place, &url).await;
     paid.push(promise);
     shop.killed().await;
+    let seller = place.net.seller.address;
+    let before = place.balance(seller);
     let shop = begin(url.trim_start_matches("http://").to_owned()).await;
     let http = http();
     for (url, name, value) in paid {
@@ -136,5 +133,6 @@ async fn pays_nothing_after_a_kill(place: &Place) {
         // 402, or 503 where OKX says that a payment is under way.
         assert!(!again.status().is_success(), "{url}");
     }
+    assert_eq!(place.balance(seller), before);
     shop.killed().await;
 }

@@ -10,6 +10,7 @@ use devnet::{Devnet, Wallet};
 use payment_client::{Buyer, Patience, Protocol, SpendLimit, prefer_protocol};
 use payment_core::{Network, usd};
 use payment_evm::LocalSigner;
+use reqwest::Client;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -181,6 +182,11 @@ pub(crate) fn buyer(key: &str, protocol: Protocol) -> Buyer<LocalSigner> {
         .patience(Patience::default().tries(3))
         .build()
         .unwrap()
+}
+
+/// A client that pays nothing.
+pub(crate) fn http() -> Client {
+    payment_http::client().unwrap().no_proxy().build().unwrap()
 }
 
 struct Scratch(PathBuf);

@@ -9,7 +9,7 @@ use devnet::okx::{Act, Endpoint, Repeats};
 use payment_client::{BuyerError, Protocol};
 use serde_json::Value;
 
-use crate::process::{Place, Shop, buyer, tells_nothing};
+use crate::process::{Place, Shop, buyer, http, tells_nothing};
 use crate::{PARTNERS, PRICE};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_promise_is_served_at_once_and_paid_with_the_batch() {
     let shop = Shop::open(place.command()).await;
     let url = format!("{}/weather", shop.url);
     let payer = place.okx.session_wallet(&place.net.buyers[0]).unwrap();
-    let http = payment_http::client().unwrap().no_proxy().build().unwrap();
+    let http = http();
 
     let unpaid = http.get(&url).send().await.unwrap();
     assert_eq!(unpaid.status(), 402);

@@ -7,7 +7,7 @@ use payment_core::usd;
 use payment_evm::LocalSigner;
 use serde_json::{Value, json};
 
-use crate::process::{Shop, bare, buyer, tells_nothing};
+use crate::process::{Shop, bare, buyer, http, tells_nothing};
 use crate::{CALL, PARTNERS, PRICE};
 
 /// What the shop says of the place it runs in.
@@ -48,8 +48,7 @@ impl Place {
             "jsonrpc": "2.0", "id": 1, "method": "eth_call",
             "params": [{"to": self.token, "data": data}, "latest"],
         });
-        let http = payment_http::client().unwrap().no_proxy().build().unwrap();
-        let asked = http.post(&self.rpc).body(question.to_string());
+        let asked = http().post(&self.rpc).body(question.to_string());
         let asked = asked.header("content-type", "application/json");
         let answer = asked.send().await.unwrap().text().await.unwrap();
         let answer: Value = serde_json::from_str(&answer).unwrap();
