@@ -37,8 +37,8 @@ use super::{ApiCode, Compat, DEFAULT_ESCROW, OkxFault, SaClient, SaCode, X_LAYER
 ///   payer, which the contract takes once. For as long as a signature of the payee is good, a
 ///   refusal of the second is not taken for one of the first; what the status shows is. That is
 ///   remembered in this process: after a restart a deposit that arrived unseen may be refused, and
-///   counts all the same once the channel is looked at again; and for so long after a restart a
-///   channel that was being closed stays closing, whatever is refused.
+///   counts all the same once the channel is looked at again. A channel that another process was
+///   closing stays closing for so long, whatever is refused.
 ///
 /// Clones share everything.
 #[derive(Clone)]
@@ -51,8 +51,6 @@ pub struct OkxEscrow<S> {
     deadline: Duration,
     compat: Compat,
     clock: Arc<dyn Clock>,
-    /// Since when attempts are remembered.
-    since: Timestamp,
     deposits: Attempts,
     settlings: Attempts,
     closings: Attempts,
@@ -74,7 +72,6 @@ impl<S: Signer> OkxEscrow<S> {
             deadline: DEADLINE,
             compat: Compat::Draft,
             clock: Arc::new(SystemClock),
-            since: SystemClock.now(),
             deposits: Attempts::default(),
             settlings: Attempts::default(),
             closings: Attempts::default(),
@@ -114,7 +111,6 @@ impl<S: Signer> OkxEscrow<S> {
     /// Sets where time comes from.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.since = clock.now();
         self.clock = Arc::new(clock);
         self
     }
@@ -192,22 +188,11 @@ impl<S> OkxEscrow<S> {
             Unseen::Called(fault) if is_definite(&fault) => {
                 errand.undone();
                 match errand.is_first() {
-                    true => Err(self.refused(errand.effect, fault)),
+                    true => Err(self.compat.denied(fault)),
                     false => Err(unknown(Unseen::Called(fault))),
                 }
             }
             open => Err(unknown(open)),
-        }
-    }
-
-    /// What a definite no comes to. To a closing it is one of this attempt alone, for as long as
-    /// one may be good that was signed before we began to remember: what is served once the channel
-    /// is open again, that one would not pay.
-    fn refused(&self, effect: Effect, fault: OkxFault) -> Denied {
-        let forgotten = self.since.plus(self.deadline).plus(CLOCKS_APART);
-        match effect {
-            Effect::Closed if self.clock.now() <= forgotten => ours(fault).into(),
-            _ => self.compat.denied(fault),
         }
     }
 
@@ -223,13 +208,18 @@ impl<S> OkxEscrow<S> {
 
     /// Remembers a call that is about to be made.
     fn errand(&self, attempts: &Attempts, id: ChannelId, key: B256, held: u128) -> Errand {
-        let now = self.clock.now();
-        let until = now.plus(self.deadline).plus(CLOCKS_APART);
+        let (now, until) = (self.clock.now(), self.open_until());
         Errand {
             id,
             begun: Some((attempts.clone(), attempts.begin(key, held, now, until))),
             effect: Effect::Opened,
         }
+    }
+
+    /// Until when a call that is made now may do something.
+    fn open_until(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.plus(self.deadline).plus(CLOCKS_APART)
     }
 }
 
@@ -267,6 +257,10 @@ impl<S: Signer + 'static> Escrow for OkxEscrow<S> {
 
     async fn close(&self, id: ChannelId, voucher: Option<&SignedVoucher>) -> Result<Moved, Denied> {
         self.finish(id, voucher).await
+    }
+
+    fn taken_up(&self, id: ChannelId) {
+        self.closings.suspect(id.word(), self.open_until());
     }
 }
 

@@ -73,6 +73,22 @@ impl Attempts {
         }
     }
 
+    /// Somebody else may have made a call under this key, and nobody knows when. Remembered once,
+    /// where nothing is: said again and again, it stays open for no longer.
+    pub(super) fn suspect(&self, key: B256, until: Timestamp) {
+        let mut open = self.lock();
+        if open.attempts.len() >= MANY {
+            return;
+        }
+        let (held, number) = (0, open.numbers.wrapping_add(1));
+        open.numbers = number;
+        open.attempts.entry(key).or_insert(Attempt {
+            held,
+            until,
+            number,
+        });
+    }
+
     /// The call has done what it was to do.
     pub(super) fn end(&self, begun: &Begun) {
         let mut open = self.lock();
@@ -139,6 +155,15 @@ mod tests {
         let refused = attempts.begin(KEY, 9, NOW, LATER);
         attempts.undo(&refused);
         assert_eq!(held(&attempts.begin(KEY, 9, SOON, LATER)), None);
+    }
+
+    #[test]
+    fn what_others_may_have_done_is_suspected_once() {
+        let attempts = Attempts::default();
+        attempts.suspect(KEY, SOON);
+        attempts.undo(&attempts.begin(KEY, 5, NOW, LATER));
+        attempts.suspect(KEY, LATER);
+        assert_eq!(held(&attempts.begin(KEY, 5, SOON, LATER)), None);
     }
 
     #[test]
