@@ -16,7 +16,11 @@ use super::{Compat, OkxFault, SaClient, X_LAYER};
 /// - The payer's balance is first looked at when it settles: before that there is nobody to ask.
 /// - A receipt that is not of a success, on this chain, for this challenge and with a transaction
 ///   is no success. It is no failure either: it is asked again.
-/// - Of a transfer that the buyer has made, OKX alone says whose it is and how old.
+/// - Of a transfer that the buyer has made, OKX alone says whose it is and how old. We see that it
+///   is shown once, and no more: whoever reads the chain can show one that was made for something
+///   else, as the settlement of an x402 payment or of a channel, and name its sender. So take
+///   `Hash` only where OKX is known to tell them apart, or at an account that is paid by nothing
+///   else.
 ///
 /// Each transfer of a payment in several moves by its own signature. If OKX stops half way, the
 /// payment is neither made nor not made, and stays of unknown outcome: nobody is told to pay again,
