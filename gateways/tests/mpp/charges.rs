@@ -124,7 +124,7 @@ async fn a_handler_that_fails_costs_nothing() {
         assert_eq!(shop.get("/cheap", &[paid.clone()]).await.status, 500);
         shop.holds(0, 0, 0);
         shop.kitchen.mood(Mood::Good);
-        shop.get("/cheap", &[paid]).await.served();
+        shop.settled("/cheap", &paid).await.served();
         shop.holds(CENT, 0, 0);
     }
 }

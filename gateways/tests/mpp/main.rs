@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod answer;
+mod charge_faults;
 mod charges;
+mod faults;
 mod kitchen;
 mod life;
 mod purse;
+mod session_faults;
 mod shop;

@@ -45,7 +45,7 @@ impl Town {
             to,
             value: U256::from(value),
             valid_after: U256::ZERO,
-            valid_before: U256::from(self.now().seconds() + 250),
+            valid_before: U256::from(self.now().seconds() + 600),
             nonce,
         }
     }

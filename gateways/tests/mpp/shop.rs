@@ -264,6 +264,20 @@ impl<S: ChannelStore> Shop<S> {
         self.send(request(path, headers)).await
     }
 
+    /// The same once no request before is in work any more.
+    pub async fn settled(&self, path: &str, header: &Header) -> Answer {
+        let answer = async {
+            loop {
+                let answer = self.get(path, std::slice::from_ref(header)).await;
+                if answer.code() != "payment_in_progress" {
+                    return answer;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(answer).await
+    }
+
     /// A request that needs nothing of the shop while it runs.
     pub fn send_owned(
         &self,
