@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod answer;
+mod attacks;
 mod charge_faults;
 mod charges;
+mod crowds;
 mod faults;
 mod kitchen;
 mod life;
