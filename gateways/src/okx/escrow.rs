@@ -12,7 +12,7 @@ use mpp_evm::CredentialType;
 use mpp_evm::session::{
     ChainState, ChannelId, CheckedDeposit, Escrow, Moved, SignedVoucher, escrow_domain,
 };
-use payment_core::{Clock, Denied, Fault, SystemClock};
+use payment_core::{Clock, Denied, Fault, SystemClock, Timestamp};
 use payment_evm::{Domain, Signer};
 use tokio::time::{Instant, sleep};
 
@@ -199,7 +199,7 @@ impl<S> OkxEscrow<S> {
     /// Remembers a call that is about to be made.
     fn errand(&self, id: ChannelId, key: B256, held: u128) -> Errand {
         let now = self.clock.now();
-        let until = now.plus(self.deadline).plus(CLOCKS_APART);
+        let until = self.attempted_until(now);
         let earlier = self.attempts.begin(key, held, now, until);
         Errand {
             id,
@@ -207,6 +207,11 @@ impl<S> OkxEscrow<S> {
             earlier,
             effect: Effect::Opened,
         }
+    }
+
+    /// Until when a call of now is remembered.
+    fn attempted_until(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.deadline).plus(CLOCKS_APART)
     }
 }
 

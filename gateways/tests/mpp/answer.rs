@@ -35,11 +35,7 @@ impl Answer {
     /// None of the words of the service behind us, and none of the keys we have with it.
     #[track_caller]
     fn tells_nothing(&self) {
-        let said = format!(
-            "{:?} {}",
-            self.headers,
-            String::from_utf8_lossy(&self.body)
-        );
+        let said = format!("{:?} {}", self.headers, String::from_utf8_lossy(&self.body));
         let secrets = [
             "script",
             "upstream-text",

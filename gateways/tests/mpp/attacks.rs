@@ -61,7 +61,14 @@ async fn what_a_buyer_says_of_its_deposit_and_voucher_never_counts() {
         (1000 * CENT).to_string(),
     );
     let paid = shop.header("/cheap", &additional).await;
-    refused_here(&shop, "/cheap", &[paid], "402 verification_failed", "top-up").await;
+    refused_here(
+        &shop,
+        "/cheap",
+        &[paid],
+        "402 verification_failed",
+        "top-up",
+    )
+    .await;
     shop.pay("/cheap", &shop.voucher(id, CENT)).await.served();
     shop.counters(id, [CENT, CENT, CENT, 0]).await;
     shop.holds(0, 0, CENT);
@@ -74,11 +81,41 @@ async fn an_opening_for_somebody_else_is_refused_before_okx_hears_of_it() {
     let ours = shop.opening(1);
     let other = Address::repeat_byte(9);
     let foreign: [(&str, Opening); 5] = [
-        ("payee", Opening { payee: other, ..ours }),
-        ("token", Opening { token: other, ..ours }),
-        ("escrow", Opening { escrow: other, ..ours }),
-        ("chain", Opening { chain_id: 1, ..ours }),
-        ("payer", Opening { payer: other, ..ours }),
+        (
+            "payee",
+            Opening {
+                payee: other,
+                ..ours
+            },
+        ),
+        (
+            "token",
+            Opening {
+                token: other,
+                ..ours
+            },
+        ),
+        (
+            "escrow",
+            Opening {
+                escrow: other,
+                ..ours
+            },
+        ),
+        (
+            "chain",
+            Opening {
+                chain_id: 1,
+                ..ours
+            },
+        ),
+        (
+            "payer",
+            Opening {
+                payer: other,
+                ..ours
+            },
+        ),
     ];
     for (name, opening) in foreign {
         for words in BOTH {
@@ -111,7 +148,14 @@ async fn an_opening_for_somebody_else_is_refused_before_okx_hears_of_it() {
     let payload = shop.town.open(Words::Okx, 1, DEPOSIT, None);
     let stranger = source(shop.stranger.address());
     let paid = header(&challenge, Some(&stranger), &payload);
-    refused_here(&shop, "/cheap", &[paid], "402 verification_failed", "source").await;
+    refused_here(
+        &shop,
+        "/cheap",
+        &[paid],
+        "402 verification_failed",
+        "source",
+    )
+    .await;
     assert_eq!(shop.okx.calls().len(), 0);
 }
 
@@ -233,7 +277,10 @@ async fn legs_that_are_not_the_ones_asked_for_are_refused_before_okx_hears_of_th
         ("twice the seller", vec![(seller, rest), (seller, share)]),
         ("less", vec![(seller, rest - 1), (partner, share)]),
         ("more", vec![(seller, rest + 1), (partner, share)]),
-        ("a third", vec![(seller, rest), (partner, share), (partner, 1)]),
+        (
+            "a third",
+            vec![(seller, rest), (partner, share), (partner, 1)],
+        ),
         (
             "a stranger",
             vec![(seller, rest), (shop.stranger.address(), share)],

@@ -87,14 +87,18 @@ async fn a_hundred_equal_top_ups_at_once_are_one_deposit() {
         for _ in 0..100 {
             tasks.spawn(shop.send_owned("/cheap", &paid));
         }
-        let mut words = std::collections::BTreeMap::new();
         for answer in soon(tasks.join_all()).await {
-            *words.entry(answer.word()).or_insert(0) += 1;
+            match answer.status.as_u16() {
+                200 => drop(answer.managed("topUp")),
+                503 => answer.is_a_no(),
+                _ => panic!("{repeats:?}: {}", answer.word()),
+            }
         }
-        assert!(words.contains_key("200"), "{words:?}");
         assert_eq!(shop.on_chain(id).deposit, 11 * CENT);
         shop.counters(id, [11 * CENT, 0, 0, 0]).await;
-        println!("{repeats:?}: {words:?}");
+        // Whoever has not heard of it hears of it now.
+        shop.get("/cheap", &[paid]).await.managed("topUp");
+        shop.counters(id, [11 * CENT, 0, 0, 0]).await;
     }
 }
 
@@ -131,9 +135,8 @@ async fn a_hundred_equal_charges_at_once_are_one_payment_and_one_meal() {
 async fn two_processes_with_the_same_books_pay_nothing_twice() {
     let shop = Shop::open().await;
     let books = Arc::new(mpp_evm::session::MemoryChannelStore::default());
-    let [one, two] = [0, 1].map(|_| {
-        Shop::keeping(Arc::clone(&shop.town), Plan::default(), Arc::clone(&books))
-    });
+    let [one, two] =
+        [0, 1].map(|_| Shop::keeping(Arc::clone(&shop.town), Plan::default(), Arc::clone(&books)));
     let id = one.channel_of(1, 10 * CENT, 0).await;
     for cents in 1..=6 {
         let shop = if cents % 2 == 0 { &one } else { &two };

@@ -157,9 +157,10 @@ pub fn other_receipts() -> Vec<Fault> {
         let name = format!("{member} {value}");
         Fault::new(name, Done, [Act::lie(member, value)])
     });
-    lies.chain(["status", "chainId"].map(|member| {
-        Fault::new(format!("no {member}"), Done, [Act::omit(member)])
-    }))
+    lies.chain(
+        ["status", "chainId"]
+            .map(|member| Fault::new(format!("no {member}"), Done, [Act::omit(member)])),
+    )
     .collect()
 }
 
@@ -221,7 +222,11 @@ pub const REFUSALS: [(i64, &str, &str); 15] = [
     (70000, "400 bad_request", "400 bad_request"),
     (70001, "500 okx_configuration", "422 unsupported_chain"),
     (70002, "402 malformed_credential", "403 payer_blocked"),
-    (70003, "402 malformed_credential", "402 malformed_credential"),
+    (
+        70003,
+        "402 malformed_credential",
+        "402 malformed_credential",
+    ),
     (
         70004,
         "402 session_invalid_signature",

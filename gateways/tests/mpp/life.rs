@@ -69,7 +69,11 @@ async fn a_channel_that_the_payer_opened_itself_lives_as_any() {
         shop.counters(id, [13 * CENT, CENT, CENT, 0]).await;
         // Shown twice it counts once.
         let again = shop.pay("/cheap", &shown).await;
-        assert!(again.status == 200 || again.status == 402, "{}", again.word());
+        assert!(
+            again.status == 200 || again.status == 402,
+            "{}",
+            again.word()
+        );
         shop.counters(id, [13 * CENT, CENT, CENT, 0]).await;
         shop.pay("/cheap", &shop.voucher(id, 13 * CENT))
             .await

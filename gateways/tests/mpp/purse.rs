@@ -61,9 +61,8 @@ impl Town {
     /// OKX's payload of a charge: a transfer for each leg, in order, with nonces from this one on.
     pub fn transfers(&self, legs: &[(Address, u128)], nonce: u8) -> Value {
         let legs = legs.iter().zip(nonce..);
-        let mut legs = legs.map(|((to, value), nonce)| {
-            self.transfer(*to, *value, B256::repeat_byte(nonce))
-        });
+        let mut legs =
+            legs.map(|((to, value), nonce)| self.transfer(*to, *value, B256::repeat_byte(nonce)));
         let mut first = legs.next().unwrap();
         first["type"] = "eip-3009".into();
         let splits: Vec<Value> = legs.collect();

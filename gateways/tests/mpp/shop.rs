@@ -158,7 +158,11 @@ impl Town {
     pub fn holds(&self, seller: u128, partner: u128, escrow: u128) {
         let [payer, ..] = self.purses();
         let held = self.purses();
-        assert_eq!(&held[1..], [seller, partner, escrow], "seller, partner, escrow");
+        assert_eq!(
+            &held[1..],
+            [seller, partner, escrow],
+            "seller, partner, escrow"
+        );
         let stranger = self.balance(self.stranger.address());
         assert_eq!(
             payer + stranger + seller + partner + escrow,
@@ -170,7 +174,10 @@ impl Town {
     /// How often OKX was asked this.
     pub fn asked(&self, endpoint: devnet::okx::Endpoint) -> usize {
         let calls = self.okx.calls();
-        calls.iter().filter(|call| call.endpoint == endpoint).count()
+        calls
+            .iter()
+            .filter(|call| call.endpoint == endpoint)
+            .count()
     }
 }
 
