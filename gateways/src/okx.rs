@@ -23,6 +23,7 @@ mod facilitator;
 mod fault;
 mod keys;
 mod options;
+pub mod parity;
 #[cfg(test)]
 mod peer;
 mod reason;
