@@ -57,15 +57,6 @@ impl Answer {
         value.map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The problem type, without where it is described.
-    pub fn problem(&self) -> String {
-        let kind = self.json()["type"].as_str().unwrap_or_default().to_owned();
-        match kind.split_once("/problems/") {
-            Some((_, kind)) => kind.to_owned(),
-            None => kind,
-        }
-    }
-
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }

@@ -342,7 +342,7 @@ async fn an_authorization_that_was_used_elsewhere_pays_nothing_here() {
         let shop = Shop::open().await;
         let elsewhere = Shop::keeping(
             std::sync::Arc::clone(&shop.town),
-            crate::shop::Plan::default(),
+            &crate::shop::Plan::default(),
             std::sync::Arc::new(MemoryChannelStore::default()),
         );
         let payload = shop.transfers(&[(shop.seller(), CENT)], 1);

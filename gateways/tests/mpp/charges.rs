@@ -28,12 +28,12 @@ async fn a_charge_in_either_form_is_settled_and_served_once() {
         for path in ["/cheap", "/first"] {
             let shop = Shop::open().await;
             let paid = shop.charged(words, path, 1).await;
-            let receipt = shop.get(path, &[paid.clone()]).await.served();
+            let receipt = shop.get(path, std::slice::from_ref(&paid)).await.served();
             let hash = receipt["reference"].as_str().unwrap().parse().unwrap();
             assert!(shop.net.chain.receipt(hash).unwrap().status());
             shop.holds(CENT, 0, 0);
             for path in [path, "/twin"] {
-                let again = shop.get(path, &[paid.clone()]).await;
+                let again = shop.get(path, std::slice::from_ref(&paid)).await;
                 assert_eq!(again.status, 402, "{words:?} {path}");
                 again.is_a_no();
             }
@@ -69,7 +69,9 @@ async fn a_split_charge_pays_each_part_to_the_unit() {
     let challenge = shop.challenge("charge", "/cheap").await;
     let payload = shop.transfers(&legs(&shop), 1);
     let paid = header(&challenge, Some(&shop.source()), &payload);
-    shop.get("/cheap", &[paid.clone()]).await.served();
+    shop.get("/cheap", std::slice::from_ref(&paid))
+        .await
+        .served();
     shop.holds(CENT - SHARE, SHARE, 0);
     assert_eq!(shop.get("/cheap", &[paid]).await.status, 402);
     // The draft's form can't split.
@@ -93,7 +95,10 @@ async fn a_transfer_of_the_buyers_own_pays_once_where_the_route_takes_it() {
     let payload = serde_json::json!({"type": "hash", "hash": hash.to_string()});
     let challenge = shop.challenge("charge", "/cheap").await;
     let paid = header(&challenge, Some(&shop.source()), &payload);
-    let receipt = shop.get("/cheap", &[paid.clone()]).await.served();
+    let receipt = shop
+        .get("/cheap", std::slice::from_ref(&paid))
+        .await
+        .served();
     assert_eq!(receipt["reference"], hash.to_string());
     assert_eq!(shop.get("/cheap", &[paid]).await.status, 402);
     // Nor on another challenge.
@@ -121,7 +126,10 @@ async fn a_handler_that_fails_costs_nothing() {
         let shop = Shop::open().await;
         shop.kitchen.mood(Mood::Status(500));
         let paid = shop.charged(words, "/cheap", 1).await;
-        assert_eq!(shop.get("/cheap", &[paid.clone()]).await.status, 500);
+        assert_eq!(
+            shop.get("/cheap", std::slice::from_ref(&paid)).await.status,
+            500
+        );
         shop.holds(0, 0, 0);
         shop.kitchen.mood(Mood::Good);
         shop.settled("/cheap", &paid).await.served();

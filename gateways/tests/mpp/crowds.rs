@@ -136,7 +136,7 @@ async fn two_processes_with_the_same_books_pay_nothing_twice() {
     let shop = Shop::open().await;
     let books = Arc::new(mpp_evm::session::MemoryChannelStore::default());
     let [one, two] =
-        [0, 1].map(|_| Shop::keeping(Arc::clone(&shop.town), Plan::default(), Arc::clone(&books)));
+        [0, 1].map(|_| Shop::keeping(Arc::clone(&shop.town), &Plan::default(), Arc::clone(&books)));
     let id = one.channel_of(1, 10 * CENT, 0).await;
     for cents in 1..=6 {
         let shop = if cents % 2 == 0 { &one } else { &two };

@@ -5,6 +5,7 @@
 
 mod answer;
 mod attacks;
+mod both;
 mod charge_faults;
 mod charges;
 mod client;

@@ -27,7 +27,7 @@ impl Room {
     /// A process of the seller's: its own gate, replay guard, and memory of calls, and these books.
     fn process(&self, town: &Arc<Town>) -> Shop<FileChannelStore> {
         let store = FileChannelStore::open(&self.0).unwrap();
-        Shop::keeping(Arc::clone(town), Plan::default(), store)
+        Shop::keeping(Arc::clone(town), &Plan::default(), store)
     }
 }
 
@@ -160,7 +160,7 @@ async fn a_channel_that_the_books_have_lost_serves_nobody_and_its_payer_gets_its
     let town = Town::found(Repeats::SameAnswer).await;
     let first = Shop::keeping(
         Arc::clone(&town),
-        Plan::default(),
+        &Plan::default(),
         MemoryChannelStore::default(),
     );
     let open = town.open(Words::Okx, 1, DEPOSIT, None);
@@ -172,7 +172,7 @@ async fn a_channel_that_the_books_have_lost_serves_nobody_and_its_payer_gets_its
         .served();
     let shop = Shop::keeping(
         Arc::clone(&town),
-        Plan::default(),
+        &Plan::default(),
         MemoryChannelStore::default(),
     );
     for payload in [
@@ -207,7 +207,7 @@ async fn a_payer_who_presents_its_opening_again_goes_on_with_a_seller_that_has_l
     let town = Town::found(Repeats::SameAnswer).await;
     let first = Shop::keeping(
         Arc::clone(&town),
-        Plan::default(),
+        &Plan::default(),
         MemoryChannelStore::default(),
     );
     let open = town.open(Words::Okx, 1, DEPOSIT, None);
@@ -222,7 +222,7 @@ async fn a_payer_who_presents_its_opening_again_goes_on_with_a_seller_that_has_l
     first.desk.settle_channel(id).await.unwrap();
     let shop = Shop::keeping(
         Arc::clone(&town),
-        Plan::default(),
+        &Plan::default(),
         MemoryChannelStore::default(),
     );
     let signed = town.open(Words::Okx, 1, DEPOSIT, Some(3 * CENT));

@@ -120,7 +120,7 @@ fn is(answer: &Answer, action: &str, word: &str, name: &str) {
 /// Opens a channel while the fault happens, and again by the same credential.
 async fn opens_once(shop: &Shop, salt: u8, (fault, word): &Row) {
     let words = [Words::Draft, Words::Okx][usize::from(salt) % 2];
-    let first = (salt % 3 != 0).then_some(CENT);
+    let first = (!salt.is_multiple_of(3)).then_some(CENT);
     let id = shop.id(salt);
     let open = shop.town.open(words, salt, DEPOSIT, first);
     let header = shop.header("/cheap", &open).await;

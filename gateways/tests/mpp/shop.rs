@@ -9,7 +9,9 @@ use axum::body::Body;
 use devnet::IPaymentChannelEscrow::{Channel as OnChain, getChannelCall};
 use devnet::okx::{Okx, Repeats};
 use devnet::{Devnet, Wallet};
-use gateways::okx::{Compat, OkxCharge, OkxEscrow, OkxKeys, OkxOptions, SaClient, USDT0};
+use gateways::okx::{
+    Compat, OkxCharge, OkxEscrow, OkxFacilitator, OkxKeys, OkxOptions, SaClient, USDT0,
+};
 use http::Request;
 use mpp_core::Mpp;
 use mpp_evm::session::{Channel, ChannelId, ChannelStore, Desk, Ledger, MemoryChannelStore};
@@ -18,8 +20,11 @@ use payment_core::{
     Clock as _, Gate, ManualClock, MemoryReplayGuard, Route, Secret, Tariff, Timestamp, Timing, usd,
 };
 use payment_evm::{LocalSigner, Token};
+use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use payment_tower::{GateExt as _, PaymentLayer};
 use tower::ServiceExt as _;
+use x402_core::X402;
+use x402_evm::ExactEvm;
 
 use crate::answer::Answer;
 use crate::kitchen::{Kitchen, cook};
@@ -34,6 +39,14 @@ pub const START: u64 = 1_800_000_000;
 /// The seller's key at OKX's escrow.
 pub type Hand = OkxEscrow<LocalSigner>;
 
+/// By what a shop is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    Mpp,
+    /// MPP, and x402 by OKX's facilitator.
+    Both,
+}
+
 /// How a shop is to be.
 #[derive(Clone)]
 pub struct Plan {
@@ -43,7 +56,7 @@ pub struct Plan {
     pub charges: Option<Vec<CredentialType>>,
     /// How long a call that moves money may take.
     pub settle_within: Duration,
-    /// The chain of the token, where it is not that of the town.
+    pub protocols: Protocols,
     pub okx: OkxOptions,
 }
 
@@ -53,6 +66,7 @@ impl Default for Plan {
             compat: Compat::Draft,
             split: false,
             charges: None,
+            protocols: Protocols::Mpp,
             settle_within: Duration::from_secs(60),
             okx: OkxOptions::default()
                 .ask_timeout(Duration::from_secs(60))
@@ -213,13 +227,13 @@ impl Shop {
 
     pub async fn where_repeats_are(repeats: Repeats, plan: Plan) -> Self {
         let town = Town::found(repeats).await;
-        Self::keeping(town, plan, Arc::default())
+        Self::keeping(town, &plan, Arc::default())
     }
 }
 
 impl<S: ChannelStore> Shop<S> {
     /// A shop of this town with these books.
-    pub fn keeping(town: Arc<Town>, plan: Plan, store: S) -> Self {
+    pub fn keeping(town: Arc<Town>, plan: &Plan, store: S) -> Self {
         let account = town.okx.account();
         let keys = OkxKeys::new(
             account.key.clone(),
@@ -227,7 +241,9 @@ impl<S: ChannelStore> Shop<S> {
             account.passphrase.clone(),
         );
         let options = plan.okx.clone().settle_timeout(plan.settle_within);
-        let sa = SaClient::at(town.okx.url(), keys.unwrap(), options).unwrap();
+        let (keys, url) = (keys.unwrap(), town.okx.url());
+        let facilitator = OkxFacilitator::at(url, keys.clone(), options.clone()).unwrap();
+        let sa = SaClient::at(url, keys, options).unwrap();
         let hand = OkxEscrow::new(sa.clone(), signer(&town.net.seller))
             .clock(Arc::clone(&town.clock))
             .compat(plan.compat);
@@ -236,6 +252,7 @@ impl<S: ChannelStore> Shop<S> {
             .store(store)
             .clock(Arc::clone(&town.clock));
         let (ledger, desk) = (Arc::clone(session.ledger()), session.desk());
+        let exact = ExactEvm::new(token.clone(), town.seller());
         let mut charge = Charge::okx(token, town.seller());
         if plan.split {
             charge = charge.split(Split::new(town.partner, usd!("0.003")));
@@ -246,7 +263,15 @@ impl<S: ChannelStore> Shop<S> {
         let charge = charge.settle_with(OkxCharge::new(sa).compat(plan.compat));
         let mpp = Mpp::builder(REALM, Secret::new(KEY));
         let mpp = mpp.method(session).method(charge).build().unwrap();
-        let gate = Gate::builder(mpp)
+        let gate = match plan.protocols {
+            Protocols::Mpp => Gate::builder(mpp),
+            Protocols::Both => {
+                let x402 = X402::new(facilitator).v2_only().accept(exact);
+                let both = PaymentRouter::new().add(MPP_PRIORITY, mpp);
+                Gate::builder(both.add(X402_PRIORITY, x402))
+            }
+        };
+        let gate = gate
             .origin(ORIGIN)
             .clock(Arc::clone(&town.clock))
             .build()
