@@ -1,3 +1,4 @@
+mod arrived;
 mod attempts;
 mod deposit;
 mod payout;
@@ -16,6 +17,7 @@ use payment_core::{Clock, Denied, Fault, SystemClock, Timestamp};
 use payment_evm::{Domain, Signer};
 use tokio::time::{Instant, sleep};
 
+use self::arrived::Arrived;
 use self::attempts::{Attempts, Begun};
 use super::api::LONGEST;
 use super::compat::{is_definite, ours, unknown};
@@ -54,6 +56,7 @@ pub struct OkxEscrow<S> {
     deposits: Attempts,
     settlings: Attempts,
     closings: Attempts,
+    arrived: Arrived,
 }
 
 /// How long a signature of the payee is good, unless told otherwise.
@@ -75,6 +78,7 @@ impl<S: Signer> OkxEscrow<S> {
             deposits: Attempts::default(),
             settlings: Attempts::default(),
             closings: Attempts::default(),
+            arrived: Arrived::default(),
         }
     }
 

@@ -97,6 +97,11 @@ impl<S> OkxEscrow<S> {
             return Err(finalized());
         }
         is_payer(deposit, &before)?;
+        // Its signature, or its transaction, is used up. Asked again, OKX may refuse it, and its
+        // payer would take that for a no.
+        if self.arrived.has(key, self.clock.now()) {
+            return Ok(unmoved(before));
+        }
         let is_sent = matches!(kind, Deposit::Hash { .. });
         let payload = DepositPayload::TopUp {
             channel_id: id,
@@ -116,7 +121,11 @@ impl<S> OkxEscrow<S> {
         let receipt = match self.proven(self.sa.session_top_up(&request).await, id) {
             Ok(receipt) => receipt,
             Err(unseen) if is_sent => return Err(self.not_found(unseen)),
-            Err(unseen) => return self.concluded(&errand, unseen).await,
+            Err(unseen) => {
+                let moved = self.concluded(&errand, unseen).await?;
+                self.has_arrived(key);
+                return Ok(moved);
+            }
         };
         let chain = match receipt.deposit {
             // A pending close ends by a deposit; that it has, the status says.
@@ -127,8 +136,14 @@ impl<S> OkxEscrow<S> {
             _ => self.shown(id, effect).await.map_err(unknown)?,
         };
         errand.ended();
+        self.has_arrived(key);
         let transaction = receipt.reference;
         Ok(Moved { chain, transaction })
+    }
+
+    /// A deposit has come into its channel.
+    fn has_arrived(&self, key: B256) {
+        self.arrived.note(key, self.clock.now(), self.open_until());
     }
 
     /// Looking for what the payer has sent moves nothing, so each refusal stands for itself. Where
