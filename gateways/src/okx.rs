@@ -14,6 +14,7 @@
 //! - No text of OKX's goes anywhere: not to a buyer, not to a log. Its codes do.
 
 mod api;
+mod attempts;
 mod charge;
 mod code;
 mod compat;

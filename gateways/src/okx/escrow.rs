@@ -1,4 +1,3 @@
-mod attempts;
 mod deposit;
 mod payout;
 
@@ -16,7 +15,7 @@ use payment_core::{Clock, Denied, Fault, SystemClock, Timestamp};
 use payment_evm::{Domain, Signer};
 use tokio::time::{Instant, sleep};
 
-use self::attempts::Attempts;
+use super::attempts::Attempts;
 use super::compat::{is_definite, ours, unknown};
 use super::receipt::Unproven;
 use super::wire::{ChannelStage, SessionReceipt, SessionStatus};
