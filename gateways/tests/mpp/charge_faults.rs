@@ -370,3 +370,31 @@ async fn a_transfer_that_okx_has_taken_note_of_is_not_refused_for_being_shown_tw
     }
     assert_eq!(shop.kitchen.runs(), 2);
 }
+
+#[tokio::test]
+async fn a_buyer_who_hangs_up_while_its_transfer_is_looked_up_is_served_for_it_once() {
+    for repeats in [Repeats::SameAnswer, Repeats::Refused] {
+        let plan = Plan {
+            charges: Some(vec![CredentialType::Hash]),
+            ..Plan::default()
+        };
+        let shop = Shop::where_repeats_are(repeats, plan).await;
+        let until = Arc::new(Notify::new());
+        shop.okx.order(VERIFY, Act::SlowBefore(Arc::clone(&until)));
+        let paid = shown(&shop).await;
+        let request = tokio::spawn(shop.send_owned("/cheap", &paid));
+        shop.okx.arrived(VERIFY, 1).await;
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        until.notify_one();
+        let answer = shop.settled("/cheap", &paid).await;
+        if answer.status == 200 {
+            assert_eq!(shop.settled("/cheap", &paid).await.status, 402);
+        } else {
+            // It was looked up for nobody, and is not found again.
+            assert_eq!(repeats, Repeats::Refused);
+            answer.refused(PENDING);
+        }
+        shop.holds(CENT, 0, 0);
+    }
+}
