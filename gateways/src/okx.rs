@@ -52,6 +52,8 @@
 //!   settlement that it has done as it did the first time, and then it is served again.
 
 mod api;
+mod arrived;
+mod attempts;
 mod charge;
 mod code;
 mod compat;

@@ -1,12 +1,18 @@
-use alloy_primitives::{Address, B256};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, keccak256};
 use mpp_core::refuse;
 use mpp_evm::{ChargeBackend, CheckedCharge, CredentialType, Proof};
-use payment_core::{Denied, Fault};
+use payment_core::{Clock, Denied, Fault, SystemClock};
 
+use super::arrived::Arrived;
+use super::attempts::Attempts;
 use super::compat::{is_definite, is_definite_of_several, ours, unknown};
 use super::receipt::Unproven;
 use super::wire::{ChargeAuthorization, ChargePayload, ChargeRequest, Source, Transfer};
-use super::{Compat, OkxFault, SaClient, X_LAYER};
+use super::{ApiCode, Compat, OkxFault, SaClient, SaCode, X_LAYER};
 
 /// Settles MPP charges through the SA-API: no node, and no key for gas.
 ///
@@ -21,25 +27,38 @@ use super::{Compat, OkxFault, SaClient, X_LAYER};
 ///   else, as the settlement of an x402 payment or of a channel, and name its sender. So take
 ///   `Hash` only where OKX is known to tell them apart, or at an account that is paid by nothing
 ///   else.
+/// - OKX may take note of such a transfer once: what it has found is remembered in this process, and
+///   once an answer is lost, no refusal is taken for a no. The buyer has paid.
 ///
 /// Each transfer of a payment in several moves by its own signature. If OKX stops half way, the
 /// payment is neither made nor not made, and stays of unknown outcome: nobody is told to pay again,
 /// and nothing is served for a part.
-#[derive(Clone, Debug)]
+///
+/// Clones share everything.
+#[derive(Clone)]
 pub struct OkxCharge {
     sa: SaClient,
     chain_id: u64,
     compat: Compat,
+    clock: Arc<dyn Clock>,
+    looked_up: Attempts,
+    found: Arrived,
 }
+
+/// How long it is remembered what was looked up: no challenge that takes transfers lives longer.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 impl OkxCharge {
     /// Settles by these calls, on X Layer.
     #[must_use]
-    pub const fn new(sa: SaClient) -> Self {
+    pub fn new(sa: SaClient) -> Self {
         Self {
             sa,
             chain_id: X_LAYER,
             compat: Compat::Draft,
+            clock: Arc::new(SystemClock),
+            looked_up: Attempts::default(),
+            found: Arrived::default(),
         }
     }
 
@@ -57,6 +76,13 @@ impl OkxCharge {
         self
     }
 
+    /// Sets where time comes from.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
     async fn bring(&self, charge: &CheckedCharge) -> Result<B256, Unsettled> {
         let request = self.request(charge)?;
         let receipt = self.sa.charge_settle(&request).await;
@@ -65,14 +91,35 @@ impl OkxCharge {
         proven.map_err(Unsettled::Unproven)
     }
 
-    /// Has a transfer looked up. Asking moves nothing, so each no is one for now.
+    /// Has a transfer looked up that pays this challenge. It is found once: see [`OkxCharge`].
     async fn look_up(&self, charge: &CheckedCharge, hash: B256) -> Result<B256, Denied> {
         let request = self.request(charge).map_err(Unsettled::into_fault)?;
-        let receipt = self.sa.charge_verify_hash(&request).await;
-        let receipt = receipt.map_err(|fault| self.compat.denied(fault))?;
+        let key = keccak256([hash.as_slice(), charge.challenge().id.as_bytes()].concat());
+        let now = self.clock.now();
+        if self.found.has(key, now) {
+            return Ok(hash);
+        }
+        let until = now.plus(REMEMBERED);
+        let begun = self.looked_up.begin(key, 0, now, until);
+        let receipt = match self.sa.charge_verify_hash(&request).await {
+            Ok(receipt) => receipt,
+            Err(fault) if begun.earlier.is_some() && !fault.is_undone() => {
+                return Err(unknown(fault));
+            }
+            Err(fault) => {
+                if is_not_taken(&fault) {
+                    self.looked_up.undo(&begun);
+                }
+                return Err(self.compat.denied(fault));
+            }
+        };
         let proven = receipt.proven(self.chain_id, &charge.challenge().id);
         match proven.map_err(Unsettled::Unproven) {
-            Ok(proven) if proven == hash => Ok(hash),
+            Ok(proven) if proven == hash => {
+                self.looked_up.end(&begun);
+                self.found.note(key, now, until);
+                Ok(hash)
+            }
             Ok(_) => Err(refuse::verification_failed("another transfer was found").into()),
             Err(unproven) => Err(unproven.into_fault().into()),
         }
@@ -159,6 +206,20 @@ impl ChargeBackend for OkxCharge {
         // The token takes each signature once, so nothing moves twice. A refusal may be because
         // the first time went through: it proves nothing.
         self.bring(charge).await.map_err(unknown)
+    }
+}
+
+/// Whether OKX has certainly not taken note of a transfer.
+fn is_not_taken(fault: &OkxFault) -> bool {
+    is_definite(fault) || matches!(fault, OkxFault::Refused(ApiCode::Sa(SaCode::NotConfirmed)))
+}
+
+impl fmt::Debug for OkxCharge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OkxCharge")
+            .field("chain_id", &self.chain_id)
+            .field("compat", &self.compat)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,3 @@
-mod arrived;
-mod attempts;
 mod deposit;
 mod payout;
 
@@ -17,9 +15,9 @@ use payment_core::{Clock, Denied, Fault, SystemClock, Timestamp};
 use payment_evm::{Domain, Signer};
 use tokio::time::{Instant, sleep};
 
-use self::arrived::Arrived;
-use self::attempts::{Attempts, Begun};
 use super::api::LONGEST;
+use super::arrived::Arrived;
+use super::attempts::{Attempts, Begun};
 use super::compat::{is_definite, ours, unknown};
 use super::receipt::Unproven;
 use super::wire::{ChannelStage, SessionReceipt, SessionStatus};

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::charges::{legs, split};
 use crate::faults::{self, BUSY, Done, Fault, NO, ODD, PENDING, REFUSALS, Undone, Work, refuse};
+use crate::kitchen::Mood;
 use crate::purse::{BOTH, Words, header};
 use crate::shop::{CENT, Header, Plan, Shop};
 
@@ -330,5 +331,70 @@ async fn each_fault_while_a_transfer_is_looked_up_leaves_it_good() {
         assert_eq!(shop.kitchen.runs(), runs + 1, "{}", fault.name);
         sold += CENT;
         shop.holds(sold, 0, 0);
+    }
+}
+
+/// OKX takes note of a transfer once. What it found stays found, and when its answer is lost,
+/// nobody who has paid is told to pay again.
+#[tokio::test]
+async fn a_transfer_that_okx_has_taken_note_of_is_not_refused_for_being_shown_twice() {
+    let plan = Plan {
+        charges: Some(vec![CredentialType::Hash]),
+        ..Plan::default()
+    };
+    let shop = Shop::where_repeats_are(Repeats::Refused, plan).await;
+    // The handler fails after it was found.
+    let paid = shown(&shop).await;
+    shop.kitchen.mood(Mood::Status(500));
+    assert_eq!(
+        shop.get("/cheap", std::slice::from_ref(&paid)).await.status,
+        500
+    );
+    shop.kitchen.mood(Mood::Good);
+    shop.settled("/cheap", &paid).await.served();
+    assert_eq!(shop.settled("/cheap", &paid).await.status, 402);
+    assert_eq!((shop.kitchen.runs(), shop.asked(VERIFY)), (2, 1));
+    // The answer is lost.
+    let mut all = faults::lost();
+    all.extend(faults::envelopes());
+    all.extend(faults::other_receipts());
+    for fault in all.into_iter().filter(|fault| fault.work == Done) {
+        let paid = shown(&shop).await;
+        fault.order(&shop.okx, VERIFY);
+        for _ in 0..3 {
+            let answer = shop.settled("/cheap", &paid).await;
+            answer.is_a_no();
+            let status = answer.status.as_u16();
+            assert!([502, 503].contains(&status), "{}: {status}", fault.name);
+        }
+    }
+    assert_eq!(shop.kitchen.runs(), 2);
+}
+
+#[tokio::test]
+async fn a_buyer_who_hangs_up_while_its_transfer_is_looked_up_is_served_for_it_once() {
+    for repeats in [Repeats::SameAnswer, Repeats::Refused] {
+        let plan = Plan {
+            charges: Some(vec![CredentialType::Hash]),
+            ..Plan::default()
+        };
+        let shop = Shop::where_repeats_are(repeats, plan).await;
+        let until = Arc::new(Notify::new());
+        shop.okx.order(VERIFY, Act::SlowBefore(Arc::clone(&until)));
+        let paid = shown(&shop).await;
+        let request = tokio::spawn(shop.send_owned("/cheap", &paid));
+        shop.okx.arrived(VERIFY, 1).await;
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        until.notify_one();
+        let answer = shop.settled("/cheap", &paid).await;
+        if answer.status == 200 {
+            assert_eq!(shop.settled("/cheap", &paid).await.status, 402);
+        } else {
+            // It was looked up for nobody, and is not found again.
+            assert_eq!(repeats, Repeats::Refused);
+            answer.refused(PENDING);
+        }
+        shop.holds(CENT, 0, 0);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use devnet::okx::{Act, Endpoint, Repeats};
 use gateways::okx::Compat;
-use mpp_evm::session::{ChannelId, DeskError, Escrow as _};
+use mpp_evm::session::{ChannelId, DeskError, Escrow as _, Keeper};
 use payment_core::Denied;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -283,6 +283,46 @@ async fn a_top_up_that_is_refused_the_second_time_is_still_counted_once() {
             shop.counters(id, [held, 0, 0, 0]).await;
             assert_eq!(shop.on_chain(id).deposit, held);
         }
+    }
+}
+
+/// What the payer has sent itself is in its channel, whatever OKX says of it.
+#[tokio::test]
+async fn each_fault_at_a_top_up_of_the_payers_own_counts_once() {
+    for repeats in [Repeats::SameAnswer, Repeats::Refused] {
+        let shop = shop(Compat::Draft, repeats).await;
+        let id = shop.channel_of(1, CENT, 0).await;
+        let mut rows: Vec<Row> = refusals(Compat::Draft);
+        let open = [faults::lost(), faults::envelopes(), faults::open_codes()];
+        let open = open.into_iter().flatten();
+        rows.extend(open.map(|fault| (fault, PENDING.to_owned())));
+        let good = faults::spellings().into_iter();
+        rows.extend(good.map(|fault| (fault, "200".to_owned())));
+        let mut held = CENT;
+        for (fault, word) in rows {
+            let hash = shop.tops_up(id, CENT);
+            held += CENT;
+            let payload = shop.top_up_shown(id, CENT, hash);
+            let header = shop.header("/cheap", &payload).await;
+            fault.order(&shop.okx, TOP_UP);
+            let answer = shop.get("/cheap", std::slice::from_ref(&header)).await;
+            shop.okx.heal();
+            is(&answer, "topUp", &word, &fault.name);
+            let again = shop.get("/cheap", std::slice::from_ref(&header)).await;
+            let taken = fault.work == Done && word != "200";
+            if repeats == Repeats::Refused && taken {
+                // OKX has taken note of it, and we have not heard.
+                again.refused("402 malformed_credential");
+            } else {
+                is(&again, "topUp", "200", &fault.name);
+            }
+            // By the chain at the latest, it is the buyer's to spend.
+            shop.advance(60);
+            let voucher = shop.voucher(id, held);
+            shop.pay("/cheap", &voucher).await.served();
+            assert_eq!(shop.channel(id).await.deposit(), held, "{}", fault.name);
+        }
+        shop.holds(0, 0, held);
     }
 }
 
@@ -657,5 +697,114 @@ async fn a_deposit_that_takes_too_long_is_made_once() {
         }
         assert!(shop.on_chain(id).finalized);
         shop.holds(CENT, 0, 0);
+    }
+}
+
+/// Nobody waits for the settlement any more; the next one finds what has become of it.
+#[tokio::test]
+async fn a_settlement_that_is_given_up_half_way_pays_once() {
+    for after in [false, true] {
+        let shop = Shop::open().await;
+        let id = shop.channel_of(1, DEPOSIT, 0).await;
+        shop.pay("/cheap", &shop.voucher(id, 2 * CENT))
+            .await
+            .served();
+        let until = Arc::new(Notify::new());
+        shop.okx.order(
+            SETTLE,
+            match after {
+                true => Act::SlowAfter(Arc::clone(&until)),
+                false => Act::SlowBefore(Arc::clone(&until)),
+            },
+        );
+        let desk = shop.desk.clone();
+        let given_up = tokio::spawn(async move { desk.settle_channel(id).await });
+        shop.okx.arrived(SETTLE, 1).await;
+        given_up.abort();
+        assert!(given_up.await.unwrap_err().is_cancelled());
+        until.notify_one();
+        let settled = shop.desk.settle_channel(id).await;
+        assert_eq!(outcome(&settled), "200");
+        shop.holds(2 * CENT, 0, DEPOSIT - 2 * CENT);
+        shop.counters(id, [DEPOSIT, 2 * CENT, CENT, 2 * CENT]).await;
+        shop.pay("/cheap", &shop.voucher(id, 3 * CENT))
+            .await
+            .served();
+    }
+}
+
+#[tokio::test]
+async fn a_buyer_who_hangs_up_while_the_status_is_read_has_bought_nothing() {
+    for after in [false, true] {
+        let shop = Shop::open().await;
+        let id = shop.channel_of(1, DEPOSIT, 0).await;
+        shop.advance(60);
+        let header = shop.header("/cheap", &shop.voucher(id, CENT)).await;
+        let (until, asked) = (Arc::new(Notify::new()), shop.asked(STATUS));
+        shop.okx.order(
+            STATUS,
+            match after {
+                true => Act::SlowAfter(Arc::clone(&until)),
+                false => Act::SlowBefore(Arc::clone(&until)),
+            },
+        );
+        let request = tokio::spawn(shop.send_owned("/cheap", &header));
+        shop.okx.arrived(STATUS, asked + 1).await;
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        until.notify_one();
+        shop.get("/cheap", std::slice::from_ref(&header))
+            .await
+            .served();
+        shop.get("/cheap", &[header])
+            .await
+            .refused("402 session_insufficient_balance");
+        shop.counters(id, [DEPOSIT, CENT, CENT, 0]).await;
+        assert_eq!(shop.kitchen.runs(), 1);
+    }
+}
+
+/// A keeper goes on through all of it.
+#[tokio::test]
+async fn a_keeper_that_meets_faults_settles_all_and_nothing_twice() {
+    let shop = Shop::open().await;
+    let mut ids = Vec::new();
+    for salt in 1..=6 {
+        let id = shop.channel_of(salt, DEPOSIT, 0).await;
+        for cents in 1..=u128::from(salt) {
+            shop.pay("/cheap", &shop.voucher(id, cents * CENT))
+                .await
+                .served();
+        }
+        ids.push(id);
+    }
+    let keeper = Keeper::new(shop.desk.clone()).settle_at(CENT);
+    for act in [
+        Act::CloseBefore,
+        Act::CloseAfter,
+        Act::StatusAfter(500),
+        refuse(8000),
+        refuse(70003),
+        Act::lie("status", "failed"),
+    ] {
+        shop.okx.order(SETTLE, act);
+    }
+    for _ in 0..4 {
+        keeper.tick().await;
+        shop.advance(3600);
+    }
+    let earned = (1..=6).sum::<u128>() * CENT;
+    shop.holds(earned, 0, 6 * DEPOSIT - earned);
+    for act in [Act::CloseAfter, Act::CloseBefore, refuse(8000)] {
+        shop.okx.order(CLOSE, act);
+    }
+    shop.advance(31 * 86_400);
+    for _ in 0..4 {
+        keeper.tick().await;
+        shop.advance(3600);
+    }
+    shop.holds(earned, 0, 0);
+    for id in ids {
+        assert!(shop.channel(id).await.finalized());
     }
 }

@@ -260,7 +260,11 @@ impl<S: ChannelStore> Shop<S> {
         if let Some(types) = &plan.charges {
             charge = charge.credential_types(types.clone());
         }
-        let charge = charge.settle_with(OkxCharge::new(sa).compat(plan.compat));
+        let charge = charge.settle_with(
+            OkxCharge::new(sa)
+                .clock(Arc::clone(&town.clock))
+                .compat(plan.compat),
+        );
         let mpp = Mpp::builder(REALM, Secret::new(KEY));
         let mpp = mpp.method(session).method(charge).build().unwrap();
         let gate = match plan.protocols {

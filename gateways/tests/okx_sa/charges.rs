@@ -215,9 +215,19 @@ async fn a_transfer_that_is_not_found_pays_nothing() {
         (Reply::Drops, "failed 502 okx_answer"),
     ] {
         let said = format!("{reply:?}");
+        let shop = Shop::new().await;
         shop.server.on("charge/verifyHash", [reply]);
         let found = shop.payment(&hash()).verify().await;
         assert_eq!(word(&found), told, "{said}");
+    }
+    // Asked again after it was perhaps found, a no is none.
+    shop.server
+        .on("charge/verifyHash", [Reply::Drops, code(70003)]);
+    let found = shop.payment(&hash()).verify().await;
+    assert_eq!(word(&found), "failed 502 okx_answer");
+    for _ in 0..2 {
+        let found = shop.payment(&hash()).verify().await;
+        assert_eq!(word(&found), "unknown");
     }
     // Asked again after it was perhaps settled, no answer does not set it free.
     shop.server.on("charge/verifyHash", [code(70007)]);
