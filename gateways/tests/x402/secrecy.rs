@@ -126,12 +126,12 @@ fn faults() -> Vec<(Endpoint, Act)> {
     });
     let mut faults = Vec::new();
     for endpoint in [Endpoint::Verify, Endpoint::Settle, Endpoint::SettleStatus] {
-        let codes = INSIDE.into_iter().chain(AT_THE_DOOR);
+        let codes = [INSIDE[0], INSIDE[1], AT_THE_DOOR[0], AT_THE_DOOR[12]];
         faults.extend(codes.map(|code| (endpoint, refuse(code))));
         faults.extend(
             garbage()
                 .into_iter()
-                .take(18)
+                .take(6)
                 .map(|bytes| (endpoint, Act::Garbage(bytes))),
         );
         let acts = [
