@@ -1,8 +1,11 @@
+mod doubts;
+
 use alloy_primitives::{Address, B256};
 use mpp_core::refuse;
 use mpp_evm::{ChargeBackend, CheckedCharge, CredentialType, Proof};
 use payment_core::{Denied, Fault};
 
+use self::doubts::{Doubt, Doubts};
 use super::compat::{is_definite, is_definite_of_several, ours, unknown};
 use super::receipt::Unproven;
 use super::wire::{ChargeAuthorization, ChargePayload, ChargeRequest, Source, Transfer};
@@ -24,22 +27,30 @@ use super::{Compat, OkxFault, SaClient, X_LAYER};
 ///
 /// Each transfer of a payment in several moves by its own signature. If OKX stops half way, the
 /// payment is neither made nor not made, and stays of unknown outcome: nobody is told to pay again,
-/// and nothing is served for a part.
+/// and nothing is served for a part. So does one that OKX refuses for reasons that it may find half
+/// way, as of a payer without money; of such payments there are only so many
+/// ([`Self::open_at_most`]).
 #[derive(Clone, Debug)]
 pub struct OkxCharge {
     sa: SaClient,
     chain_id: u64,
     compat: Compat,
+    doubts: Doubts,
 }
+
+/// Payments in several transfers of unknown outcome, unless told otherwise. With the most splits
+/// that there can be they take half of a replay guard of the usual size.
+const OPEN: usize = 4096;
 
 impl OkxCharge {
     /// Settles by these calls, on X Layer.
     #[must_use]
-    pub const fn new(sa: SaClient) -> Self {
+    pub fn new(sa: SaClient) -> Self {
         Self {
             sa,
             chain_id: X_LAYER,
             compat: Compat::Draft,
+            doubts: Doubts::at_most(OPEN),
         }
     }
 
@@ -54,6 +65,15 @@ impl OkxCharge {
     #[must_use]
     pub const fn compat(mut self, compat: Compat) -> Self {
         self.compat = compat;
+        self
+    }
+
+    /// Sets how many payments in several transfers may be of unknown outcome, of those of a day;
+    /// above it no further ones are taken. 4096 without this. A replay guard keeps each of them for
+    /// good, at a place for each transfer and one more.
+    #[must_use]
+    pub fn open_at_most(mut self, payments: usize) -> Self {
+        self.doubts = Doubts::at_most(payments);
         self
     }
 
@@ -111,6 +131,16 @@ fn transaction(transfers: impl IntoIterator<Item = Transfer>) -> Option<ChargePa
     })
 }
 
+/// What a payment in several transfers is known by.
+fn in_several(proof: &Proof) -> Option<Doubt> {
+    match proof {
+        Proof::Transfers(transfers) if transfers.len() > 1 => transfers
+            .first()
+            .map(|first| (first.authorization.from, first.authorization.nonce)),
+        _ => None,
+    }
+}
+
 impl ChargeBackend for OkxCharge {
     fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool {
         let kind = match kind {
@@ -128,7 +158,10 @@ impl ChargeBackend for OkxCharge {
     async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
         match charge.proof() {
             Proof::Hash { hash, .. } => self.look_up(charge, *hash).await.map(|_| ()),
-            _ => Ok(()),
+            proof => match in_several(proof) {
+                Some(_) => Ok(self.doubts.room()?),
+                None => Ok(()),
+            },
         }
     }
 
@@ -136,15 +169,21 @@ impl ChargeBackend for OkxCharge {
         if let Proof::Hash { hash, .. } = charge.proof() {
             return Ok(*hash);
         }
-        let is_definite = match charge.proof().sole_authorization() {
-            Some(_) => is_definite,
-            None => is_definite_of_several,
+        let several = in_several(charge.proof());
+        let is_definite = match several {
+            None => is_definite,
+            Some(_) => is_definite_of_several,
         };
         match self.bring(charge).await {
             Ok(transaction) => Ok(transaction),
             Err(Unsettled::Called(fault)) if is_definite(&fault) => Err(self.compat.denied(fault)),
             Err(untaken @ Unsettled::Untaken) => Err(untaken.into_fault().into()),
-            Err(unsettled) => Err(unknown(unsettled)),
+            Err(unsettled) => {
+                if let Some(doubt) = several {
+                    self.doubts.begin(doubt);
+                }
+                Err(unknown(unsettled))
+            }
         }
     }
 
@@ -158,7 +197,11 @@ impl ChargeBackend for OkxCharge {
         }
         // The token takes each signature once, so nothing moves twice. A refusal may be because
         // the first time went through: it proves nothing.
-        self.bring(charge).await.map_err(unknown)
+        let transaction = self.bring(charge).await.map_err(unknown)?;
+        if let Some(doubt) = in_several(charge.proof()) {
+            self.doubts.end(&doubt);
+        }
+        Ok(transaction)
     }
 }
 
