@@ -249,13 +249,12 @@ async fn by_a_transaction_of_the_payer_a_channel_holds_what_okx_says() {
         scene.settle(&scene.open_by_hash()).await.unwrap();
         assert_eq!(scene.channel().await.unwrap().deposit(), 7000);
     }
-    // Less than the price of one call opens nothing.
-    let scene = Scene::new().await;
+    // Less than the least that is asked for opens nothing.
+    let mut scene = Scene::new().await;
+    scene.session = scene.session.min_deposit(payment_core::usd!("0.01"));
     scene.server.on("session/status", [code(70010)]);
-    scene.server.on(
-        "session/open",
-        [scene.receipt_with([("deposit", json!("999"))])],
-    );
+    let less = scene.receipt_with([("deposit", json!("9999"))]);
+    scene.server.on("session/open", [less]);
     let outcome = scene.settle(&scene.open_by_hash()).await;
     assert_eq!(word(&outcome), "refused 402 payment_insufficient");
 }

@@ -348,3 +348,27 @@ async fn an_escrow_pays_the_account_of_its_key_on_its_chain() {
     let terms = elsewhere.session.terms(&payment_core::usd!("0.001").into());
     assert!(terms.is_err());
 }
+
+/// What somebody else has brought to the chain meanwhile is not brought again.
+#[tokio::test]
+async fn what_is_settled_already_is_not_claimed() {
+    let scene = Scene::opened(5000).await;
+    let desk = scene.session.desk();
+    scene.server.on("session/settle", [data(scene.receipt())]);
+    scene.server.on("session/status", [paid(&scene, "5000")]);
+    let booked = desk.settle_channel(scene.id()).await.unwrap();
+    assert_eq!((booked.transaction, booked.channel.settled()), (None, 5000));
+    assert!(scene.server.asked("session/settle").is_empty());
+
+    scene.server.on("session/close", [data(scene.receipt())]);
+    scene.server.on(
+        "session/status",
+        [paid(&scene, "5000"), closed(&scene, "5000")],
+    );
+    let voucher = scene.voucher(5000);
+    let moved = desk.escrow().close(scene.id(), Some(&voucher)).await;
+    assert!(moved.unwrap().chain.finalized);
+    let body = &scene.server.asked("session/close")[0].body["payload"];
+    assert_eq!(body["voucherSignature"], "");
+    assert_eq!(body["cumulativeAmount"], "0");
+}
