@@ -1,3 +1,5 @@
+mod doubts;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use mpp_core::refuse;
 use mpp_evm::{ChargeBackend, CheckedCharge, CredentialType, Proof};
 use payment_core::{Clock, Denied, Fault, SystemClock};
 
+use self::doubts::{Doubt, Doubts};
 use super::arrived::Arrived;
 use super::attempts::Attempts;
 use super::compat::{is_definite, is_definite_of_several, ours, unknown};
@@ -32,7 +35,9 @@ use super::{ApiCode, Compat, OkxFault, SaClient, SaCode, X_LAYER};
 ///
 /// Each transfer of a payment in several moves by its own signature. If OKX stops half way, the
 /// payment is neither made nor not made, and stays of unknown outcome: nobody is told to pay again,
-/// and nothing is served for a part.
+/// and nothing is served for a part. So does one that OKX refuses for reasons that it may find half
+/// way, as of a payer without money; of such payments there are only so many
+/// ([`Self::open_at_most`]).
 ///
 /// Clones share everything.
 #[derive(Clone)]
@@ -43,10 +48,15 @@ pub struct OkxCharge {
     clock: Arc<dyn Clock>,
     looked_up: Attempts,
     found: Arrived,
+    doubts: Doubts,
 }
 
 /// How long it is remembered what was looked up: no challenge that takes transfers lives longer.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// Payments in several transfers of unknown outcome, unless told otherwise. With the most splits
+/// that there can be they take half of a replay guard of the usual size.
+const OPEN: usize = 4096;
 
 impl OkxCharge {
     /// Settles by these calls, on X Layer.
@@ -59,6 +69,7 @@ impl OkxCharge {
             clock: Arc::new(SystemClock),
             looked_up: Attempts::default(),
             found: Arrived::default(),
+            doubts: Doubts::at_most(OPEN),
         }
     }
 
@@ -80,6 +91,15 @@ impl OkxCharge {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets how many payments in several transfers may be of unknown outcome, of those of a day;
+    /// above it no further ones are taken. 4096 without this. A replay guard keeps each of them for
+    /// good, at a place for each transfer and one more.
+    #[must_use]
+    pub fn open_at_most(mut self, payments: usize) -> Self {
+        self.doubts = Doubts::at_most(payments);
         self
     }
 
@@ -158,6 +178,16 @@ fn transaction(transfers: impl IntoIterator<Item = Transfer>) -> Option<ChargePa
     })
 }
 
+/// What a payment in several transfers is known by.
+fn in_several(proof: &Proof) -> Option<Doubt> {
+    match proof {
+        Proof::Transfers(transfers) if transfers.len() > 1 => transfers
+            .first()
+            .map(|first| (first.authorization.from, first.authorization.nonce)),
+        _ => None,
+    }
+}
+
 impl ChargeBackend for OkxCharge {
     fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool {
         let kind = match kind {
@@ -175,7 +205,10 @@ impl ChargeBackend for OkxCharge {
     async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
         match charge.proof() {
             Proof::Hash { hash, .. } => self.look_up(charge, *hash).await.map(|_| ()),
-            _ => Ok(()),
+            proof => match in_several(proof) {
+                Some(_) => Ok(self.doubts.room()?),
+                None => Ok(()),
+            },
         }
     }
 
@@ -183,15 +216,21 @@ impl ChargeBackend for OkxCharge {
         if let Proof::Hash { hash, .. } = charge.proof() {
             return Ok(*hash);
         }
-        let is_definite = match charge.proof().sole_authorization() {
-            Some(_) => is_definite,
-            None => is_definite_of_several,
+        let several = in_several(charge.proof());
+        let is_definite = match several {
+            None => is_definite,
+            Some(_) => is_definite_of_several,
         };
         match self.bring(charge).await {
             Ok(transaction) => Ok(transaction),
             Err(Unsettled::Called(fault)) if is_definite(&fault) => Err(self.compat.denied(fault)),
             Err(untaken @ Unsettled::Untaken) => Err(untaken.into_fault().into()),
-            Err(unsettled) => Err(unknown(unsettled)),
+            Err(unsettled) => {
+                if let Some(doubt) = several {
+                    self.doubts.begin(doubt);
+                }
+                Err(unknown(unsettled))
+            }
         }
     }
 
@@ -205,7 +244,11 @@ impl ChargeBackend for OkxCharge {
         }
         // The token takes each signature once, so nothing moves twice. A refusal may be because
         // the first time went through: it proves nothing.
-        self.bring(charge).await.map_err(unknown)
+        let transaction = self.bring(charge).await.map_err(unknown)?;
+        if let Some(doubt) = in_several(charge.proof()) {
+            self.doubts.end(&doubt);
+        }
+        Ok(transaction)
     }
 }
 
