@@ -16,7 +16,7 @@ quickstart:
 bench:
     cargo bench -p tollgate-benches
 
-# Stock clients and servers from npm against the shop.
+# Stock clients and servers against the shop.
 interop:
     bash interop/run
 

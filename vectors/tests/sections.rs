@@ -116,6 +116,13 @@ const MPP_CORE: &[(&str, Fate)] = &[
     ("session_decisions", Run("mpp-evm; devnet, on axum")),
 ];
 
+const OKX_WIRE: &[(&str, Fate)] = &[
+    ("about", About),
+    ("hmac", Run("gateways, devnet")),
+    ("x402", Run("x402-core by way of gateways; devnet")),
+    ("mpp", Run("mpp-evm, payment-client, gateways, devnet")),
+];
+
 const EIP712_OKX: &[(&str, Fate)] = &[
     ("about", About),
     ("produced_with", About),
@@ -144,6 +151,7 @@ fn every_section_is_run_or_left_out_with_a_reason() {
         ("x402_assets.json", X402_ASSETS),
         ("mpp_core.json", MPP_CORE),
         ("eip712_okx.json", EIP712_OKX),
+        ("okx_wire.json", OKX_WIRE),
     ] {
         let file = vectors::load(name);
         let sections: Vec<&String> = file.as_object().unwrap().keys().collect();

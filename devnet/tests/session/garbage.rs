@@ -263,8 +263,10 @@ async fn no_value_in_any_place_is_more_than_refused() {
     for payload in payloads(&shop, id) {
         for place in places(&payload) {
             for value in &odd {
-                // Absent, as null is, they stand for nothing; and these say as much.
-                let absent = value.is_null();
+                // Absent, as null is, they stand for nothing; and these say as much. Some buyers
+                // write empty texts for it where they open a channel.
+                let empty = place.ends_with("/authorizedSigner") || place == "/voucherSignature";
+                let absent = value.is_null() || (empty && *value == "");
                 let mut changed = payload.clone();
                 let slot = changed.pointer_mut(&place).unwrap();
                 if slot == value {

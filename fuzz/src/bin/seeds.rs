@@ -17,7 +17,8 @@ fn main() -> io::Result<()> {
     session_payload()?;
     www_authenticate()?;
     replies()?;
-    sse_events()
+    sse_events()?;
+    okx_answer()
 }
 
 fn sse_events() -> io::Result<()> {
@@ -28,6 +29,39 @@ fn sse_events() -> io::Result<()> {
     put("sse_events", "line", 'g', "data: a")?;
     put("sse_events", "lines", 'g', "data: a\n")?;
     put("sse_events", "names", 'g', "event: a\r\n\r")
+}
+
+fn okx_answer() -> io::Result<()> {
+    let hash = "0xabababababababababababababababababababababababababababababababab";
+    let channel = "0xb171abae03933151dbd5e7ba5559ed8f6f502a39893cdbbf79c6d6b439a2503a";
+    let payer = "0xa9eFc64df94971Fc4f85Be11b40a505C176dC3bA";
+    let charge = json!({"method": "evm", "reference": hash, "status": "success", "chainId": 196,
+        "timestamp": "2026-03-30T10:00:01Z"});
+    let session = json!({"method": "evm", "intent": "session", "status": "success", "chainId": "196",
+        "channelId": channel, "reference": hash, "deposit": "1000000"});
+    let status = json!({"channelId": channel, "payer": payer, "payee": payer, "token": payer,
+        "deposit": "1000000", "settledOnChain": "0", "sessionStatus": "OPEN", "remainingBalance": "1"});
+    for (name, data) in [("charge", charge), ("session", session), ("status", status)] {
+        let whole = json!({"code": 0, "msg": "", "data": data});
+        put("okx_answer", name, 'x', whole.to_string())?;
+        let listed = json!({"code": "0", "msg": "", "data": [data]});
+        put(
+            "okx_answer",
+            &format!("{name}-listed"),
+            'x',
+            listed.to_string(),
+        )?;
+        put("okx_answer", &format!("{name}-bare"), 'x', data.to_string())?;
+    }
+    for (name, kind, code) in [
+        ("limited", 'f', json!(50011)),
+        ("blocked", 'x', json!("70002")),
+        ("odd", 'x', json!(-1)),
+    ] {
+        let refused = json!({"code": code, "msg": "no", "data": {}});
+        put("okx_answer", name, kind, refused.to_string())?;
+    }
+    Ok(())
 }
 
 fn put(target: &str, name: &str, kind: char, data: impl AsRef<[u8]>) -> io::Result<()> {

@@ -64,7 +64,8 @@ impl SaClient {
         self.settle(CHARGE_SETTLE, request).await
     }
 
-    /// Has the transfer looked up that a payer says to have made. Moves nothing.
+    /// Has the transfer looked up that a payer says to have made. Moves nothing, but may take note of
+    /// it for good: it is repeated no more freely than what moves money.
     ///
     /// # Errors
     ///
@@ -73,8 +74,7 @@ impl SaClient {
         &self,
         request: &ChargeRequest<'_>,
     ) -> Result<ChargeReceipt, OkxFault> {
-        let call = Call::ask(CHARGE_VERIFY_HASH, json(request)?);
-        self.api.call(call).await
+        self.settle(CHARGE_VERIFY_HASH, request).await
     }
 
     /// Has a deposit brought to the escrow, or looked up, and a channel opened by it.

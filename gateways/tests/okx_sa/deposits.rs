@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 
@@ -176,6 +178,43 @@ async fn a_refusal_of_the_second_attempt_is_none_of_the_first() {
     assert_eq!(word(&scene.settle(&scene.open(5000)).await), "ok");
 }
 
+/// Looking moves nothing, and any stranger can name a transaction: nothing is remembered of it.
+#[tokio::test]
+async fn a_transaction_that_is_not_found_is_remembered_by_nobody() {
+    let scene = Scene::new().await;
+    scene.server.on("session/status", [code(70010)]);
+    scene.server.on("session/open", [code(70007), code(70003)]);
+    let outcome = scene.settle(&scene.open_by_hash()).await;
+    assert_eq!(word(&outcome), "unknown");
+    let outcome = scene.settle(&scene.open_by_hash()).await;
+    assert_eq!(word(&outcome), "refused 402 malformed_credential");
+}
+
+#[tokio::test]
+async fn a_status_is_waited_for_however_the_waiting_is_set() {
+    for (every, patience) in [
+        (Duration::ZERO, Duration::from_millis(50)),
+        (Duration::MAX, Duration::MAX),
+    ] {
+        let options = options().poll_every(every).poll_for(patience);
+        let scene = Scene::called(options, |escrow| escrow).await;
+        scene.open_well(5000).await;
+        let before = scene.server.asked("session/status").len();
+        scene.server.on("session/status", [data(scene.status())]);
+        scene.server.on("session/settle", [data(scene.receipt())]);
+        assert!(
+            scene
+                .session
+                .desk()
+                .settle_channel(scene.id())
+                .await
+                .is_err()
+        );
+        let asked = scene.server.asked("session/status").len() - before;
+        assert!(asked <= 60, "{asked}");
+    }
+}
+
 #[tokio::test]
 async fn an_opening_that_okx_loses_but_makes_is_found() {
     let scene = Scene::new().await;
@@ -210,13 +249,12 @@ async fn by_a_transaction_of_the_payer_a_channel_holds_what_okx_says() {
         scene.settle(&scene.open_by_hash()).await.unwrap();
         assert_eq!(scene.channel().await.unwrap().deposit(), 7000);
     }
-    // Less than the price of one call opens nothing.
-    let scene = Scene::new().await;
+    // Less than the least that is asked for opens nothing.
+    let mut scene = Scene::new().await;
+    scene.session = scene.session.min_deposit(payment_core::usd!("0.01"));
     scene.server.on("session/status", [code(70010)]);
-    scene.server.on(
-        "session/open",
-        [scene.receipt_with([("deposit", json!("999"))])],
-    );
+    let less = scene.receipt_with([("deposit", json!("9999"))]);
+    scene.server.on("session/open", [less]);
     let outcome = scene.settle(&scene.open_by_hash()).await;
     assert_eq!(word(&outcome), "refused 402 payment_insufficient");
 }
@@ -261,11 +299,10 @@ async fn a_top_up_that_may_have_arrived_is_told_by_the_deposit() {
     scene.server.on("session/status", [held("1500000")]);
     assert_eq!(word(&scene.settle(&top_up).await), "ok");
     assert_eq!(scene.channel().await.unwrap().deposit(), 1_500_000);
-    // It is over: what is refused now is refused.
-    assert_eq!(
-        word(&scene.settle(&top_up).await),
-        "refused 402 malformed_credential"
-    );
+    // It is over: nobody is asked to bring it again.
+    let asked = scene.server.asked("session/topUp").len();
+    assert_eq!(word(&scene.settle(&top_up).await), "ok");
+    assert_eq!(scene.server.asked("session/topUp").len(), asked);
     assert_eq!(scene.channel().await.unwrap().deposit(), 1_500_000);
 }
 
@@ -338,12 +375,16 @@ async fn a_top_up_by_a_transaction_holds_what_the_status_says() {
     assert_eq!(scene.channel().await.unwrap().deposit(), 1_400_000);
     let sent = &scene.server.asked("session/topUp")[0].body["payload"];
     assert_eq!(sent.get("topUpSalt"), None);
+    // Shown again it is known.
+    assert_eq!(word(&scene.settle(&top_up).await), "ok");
+    assert_eq!(scene.server.asked("session/topUp").len(), 1);
     for (reply, told) in [
         (code(70003), "refused 402 malformed_credential"),
         (code(70007), "unknown"),
         (Reply::Drops, "unknown"),
-        (code(70003), "refused 402 malformed_credential"),
     ] {
+        let scene = Scene::opened(5000).await;
+        scene.server.on("session/status", [data(scene.status())]);
         scene.server.on("session/topUp", [reply]);
         assert_eq!(word(&scene.settle(&top_up).await), told);
     }

@@ -44,6 +44,12 @@ async fn the_signer_is_the_one_that_the_name_binds() {
     scene.server.on("session/status", [data(scene.status())]);
     let channel = scene.session.desk().refresh(scene.id()).await.unwrap();
     assert_eq!(channel.signer(), signer.address());
+    // It is bound just as well where OKX has opened the channel unheard.
+    let again = Scene::new().await;
+    again.server.on("session/status", [data(scene.status())]);
+    again.settle(&open).await.unwrap();
+    let known = again.session.ledger().load(scene.id()).await.unwrap();
+    assert_eq!(known.unwrap().signer(), signer.address());
     // Another signer makes another name, and is refused before OKX is asked.
     open["authorizedSigner"] = json!(key("payee").address().to_string());
     let outcome = scene.settle(&open).await;

@@ -1,17 +1,53 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use devnet::Devnet;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Failure;
 
+/// What runs the scripts of others here; `interop/run` installs their packages beside it.
+#[derive(Clone, Copy)]
+pub(crate) enum Runtime {
+    Node,
+    Python,
+}
+
+impl Runtime {
+    fn of(script: &str) -> Self {
+        if script.ends_with(".py") {
+            Self::Python
+        } else {
+            Self::Node
+        }
+    }
+
+    /// Whether the packages it needs were installed.
+    pub(crate) fn is_ready(self) -> bool {
+        let installed = match self {
+            Self::Node => "node_modules/mppx",
+            Self::Python => ".venv/installed",
+        };
+        home().join(installed).exists()
+    }
+
+    fn program(self) -> PathBuf {
+        match self {
+            Self::Node => "node".into(),
+            Self::Python => home().join(".venv/bin/python"),
+        }
+    }
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn command(script: &str) -> Command {
-    let mut command = Command::new("node");
+    let mut command = Command::new(Runtime::of(script).program());
     command
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .current_dir(home())
         .arg(script)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -33,14 +69,9 @@ pub(crate) struct Serving {
     _process: Child,
 }
 
-/// Starts a server script that sells to our seller's account through the facilitator.
-pub(crate) async fn serve(
-    script: &str,
-    net: &Devnet,
-    facilitator: &str,
-) -> Result<Serving, Failure> {
-    let seller = net.seller.address.to_string();
-    let mut process = command(script).args([&seller, facilitator]).spawn()?;
+/// Starts a server script; its first line says where it serves.
+pub(crate) async fn serve(script: &str, arguments: &[&str]) -> Result<Serving, Failure> {
+    let mut process = command(script).args(arguments).spawn()?;
     let stdout = process.stdout.take().ok_or("no standard output")?;
     let line = BufReader::new(stdout).lines().next_line().await?;
     let line = line.ok_or_else(|| format!("{script} ended at once"))?;
