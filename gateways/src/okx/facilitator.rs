@@ -42,7 +42,10 @@ use super::{BASE_URL, OkxKeys, OkxOptions, settle_answer};
 /// - A payment is settled by a transaction that OKX says has succeeded, or, of `aggr_deferred`, by
 ///   OKX having taken it for a batch.
 /// - What is under way is asked about for [`OkxOptions::poll_for`], and then again when the buyer
-///   comes back. In doubt it stays under way.
+///   comes back. In doubt it stays under way: where an answer was lost before it named a
+///   transaction, and OKX will not repeat it, or names one that it does not know afterwards, the
+///   payment is neither delivered nor asked for again until somebody looks at the chain.
+/// - What OKX turns away (429, a code such as 50011 or 50113) is taken for not done.
 /// - Why OKX refuses is put in our own words.
 #[derive(Clone)]
 pub struct OkxFacilitator {
