@@ -19,7 +19,7 @@ use super::reason::Reason;
 use super::settle_status::{SettleStatus, StatusData};
 use super::settlement::{hash, pending};
 use super::supported::Supported;
-use super::{BASE_URL, OkxKeys, OkxOptions, settle_answer};
+use super::{ApiCode, BASE_URL, OkxFault, OkxKeys, OkxOptions, settle_answer};
 
 /// OKX as the facilitator of x402 payments, `exact` and `aggr_deferred`. Cheap to clone; clones
 /// share connections and what is known of `/supported`.
@@ -130,7 +130,12 @@ impl OkxFacilitator {
         request: &PaymentRequest,
     ) -> Result<VerifyAnswer, FacilitatorFault> {
         let body = body(request, &Map::new())?;
-        let data: Box<RawValue> = self.api.call(Call::ask(path, body)).await?;
+        let data: Box<RawValue> = match self.api.call(Call::ask(path, body)).await {
+            Ok(data) => data,
+            // The payer's account, and asking moves nothing: a no.
+            Err(OkxFault::Refused(ApiCode::NoAccount)) => return Ok(Code::Facilitator.into()),
+            Err(fault) => return Err(fault.into()),
+        };
         match VerifyAnswer::read(StatusCode::OK, data.get().as_bytes())? {
             VerifyAnswer::Invalid { code } => match Reason::read(&code) {
                 Reason::No(code) => Ok(code.into()),
@@ -187,16 +192,19 @@ impl Facilitator for OkxFacilitator {
         }
     }
 
-    /// Asks about the transaction, where one is known. Else settles again: the nonce of the payment
-    /// lets the money move once. Success is success; a refusal proves nothing, as the attempt
-    /// before may be what it is about.
+    /// Asks about the transaction, where one is known. Where none is, or OKX does not know it (any
+    /// more), settles again: the nonce of the payment lets the money move once. Success is success;
+    /// a refusal proves nothing, as the attempt before may be what it is about.
     async fn reconcile(
         &self,
         request: &PaymentRequest,
         transaction: Option<&str>,
     ) -> Result<SettleAnswer, FacilitatorFault> {
         if let Some(transaction) = transaction.and_then(hash) {
-            return self.ask_about(request, transaction).await;
+            let data = self.look_up(transaction).await?;
+            if data.of(transaction)? != SettleStatus::NotFound {
+                return data.answer(request, transaction);
+            }
         }
         match self.settle(request).await? {
             SettleAnswer::Refused { .. } => Ok(pending(None)),

@@ -61,7 +61,6 @@ fn faults() -> Vec<Act> {
         json!({"success": 1}),
         json!({"success": null}),
         json!({"success": false}),
-        json!({"success": false, "errorReason": "not_found"}),
         json!({"success": false, "errorReason": "expired"}),
         json!({"success": false, "errorReason": "onchain_error", "status": "failed"}),
         json!({"success": false, "status": "success"}),

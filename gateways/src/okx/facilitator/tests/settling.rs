@@ -359,7 +359,6 @@ async fn a_known_transaction_is_asked_about_once() {
         (status("success", json!({})), moved(None)),
         (status("failed", json!({})), Code::TransactionFailed.into()),
         (status("pending", json!({})), under_way()),
-        (not_found(), under_way()),
     ] {
         let (okx, peer) = acting([Act::data(&said)]).await;
         for spelling in [HASH.to_owned(), HASH.replace('b', "B")] {
@@ -376,6 +375,23 @@ async fn a_known_transaction_is_asked_about_once() {
         let (okx, peer) = acting([Act::data(&said)]).await;
         assert!(okx.reconcile(&exact(), Some(HASH)).await.is_err(), "{said}");
         assert_eq!(peer.asked(), [STATUS], "nothing is settled again");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_okx_does_not_know_is_settled_again() {
+    let again = |settling: Value| async move {
+        let (okx, peer) = acting([Act::data(&not_found()), Act::data(&settling)]).await;
+        let known = okx.reconcile(&exact(), Some(HASH)).await.unwrap();
+        assert_eq!(peer.asked(), [STATUS, SETTLING]);
+        known
+    };
+    assert_eq!(again(settled(json!({}))).await, moved(Some("10000")));
+    // It may be there, and not be found yet.
+    for reason in ["nonce_used", "payment processing", "insufficient_balance"] {
+        let refused = json!({ "success": false, "errorReason": reason });
+        let known = again(refused).await;
+        assert!(matches!(known, SettleAnswer::Pending { .. }), "{reason}");
     }
 }
 
