@@ -204,7 +204,13 @@ impl ChargeBackend for OkxCharge {
 
     async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
         match charge.proof() {
-            Proof::Hash { hash, .. } => self.look_up(charge, *hash).await.map(|_| ()),
+            Proof::Hash { hash, .. } => match self.look_up(charge, *hash).await {
+                Ok(_) => Ok(()),
+                // Anybody can name a transaction, for nothing: no record is kept of one that is not
+                // found. The same is asked again when the buyer comes back.
+                Err(Denied::Unknown(open)) => Err(Fault::unavailable(open.code, open.cause).into()),
+                Err(denied) => Err(denied),
+            },
             proof => match in_several(proof) {
                 Some(_) => Ok(self.doubts.room()?),
                 None => Ok(()),

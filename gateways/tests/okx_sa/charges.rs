@@ -229,7 +229,7 @@ async fn a_transfer_that_is_not_found_pays_nothing() {
     assert_eq!(word(&found), "failed 502 okx_answer");
     for _ in 0..2 {
         let found = shop.payment(&hash()).verify().await;
-        assert_eq!(word(&found), "unknown");
+        assert_eq!(word(&found), "failed 503 settlement_pending");
     }
     // Asked again after it was perhaps settled, no answer does not set it free.
     shop.server.on("charge/verifyHash", [code(70007)]);
