@@ -17,6 +17,7 @@
 mod accepted;
 mod answer;
 mod code;
+mod crowd;
 mod evidence;
 mod facilitator;
 mod names;

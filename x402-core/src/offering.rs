@@ -6,6 +6,7 @@ use payment_core::{
     Route, Soon,
 };
 
+use crate::crowd::Outside;
 use crate::payment::BoundPayment;
 use crate::protocol::Versions;
 use crate::wire::{PAYMENT_SIGNATURE, X_PAYMENT, decode_base64};
@@ -19,7 +20,7 @@ use envelope::Envelope;
 
 /// What x402 offers on one route.
 pub(crate) struct RouteOffers<F> {
-    facilitator: Arc<F>,
+    outside: Arc<Outside<F>>,
     choices: Vec<Choice>,
     challenges: Challenges,
     margin_seconds: u64,
@@ -34,7 +35,7 @@ struct Choice {
 
 impl<F: Facilitator> RouteOffers<F> {
     pub(crate) fn new(
-        facilitator: Arc<F>,
+        outside: Arc<Outside<F>>,
         schemes: &[Arc<dyn Scheme>],
         versions: Versions,
         route: &Route,
@@ -76,7 +77,7 @@ impl<F: Facilitator> RouteOffers<F> {
             &v1.map(|choice| &choice.offer).collect::<Vec<_>>(),
         )?;
         Ok(Self {
-            facilitator,
+            outside,
             choices,
             challenges,
             margin_seconds: route.margin_seconds(),
@@ -159,7 +160,7 @@ impl<F: Facilitator> Offering for RouteOffers<F> {
         let (choice, presented) = self.choose(ask, version, &envelope)?;
         let bound = choice.scheme.bind(presented)?;
         Ok(Box::new(BoundPayment::new(
-            Arc::clone(&self.facilitator),
+            Arc::clone(&self.outside),
             bound,
             version,
             choice.offer.clone(),

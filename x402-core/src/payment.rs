@@ -8,6 +8,7 @@ use payment_core::{
 };
 
 use crate::code::refuse_as;
+use crate::crowd::Outside;
 use crate::evidence::Evidence;
 use crate::wire::{self, SettleResponse};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 
 /// A payment bound to one of our offers, with the facilitator that settles it.
 pub(crate) struct BoundPayment<F> {
-    facilitator: Arc<F>,
+    outside: Arc<Outside<F>>,
     bound: Box<dyn SchemePayment>,
     version: Version,
     offer: Offer,
@@ -33,7 +34,7 @@ const PENDING: &str = "settlement_pending";
 
 impl<F: Facilitator> BoundPayment<F> {
     pub(crate) fn new(
-        facilitator: Arc<F>,
+        outside: Arc<Outside<F>>,
         bound: Box<dyn SchemePayment>,
         version: Version,
         offer: Offer,
@@ -42,7 +43,7 @@ impl<F: Facilitator> BoundPayment<F> {
     ) -> Self {
         let window = Window::new(ask.now, margin_seconds, offer.max_timeout_seconds());
         Self {
-            facilitator,
+            outside,
             bound,
             version,
             offer,
@@ -61,8 +62,13 @@ impl<F: Facilitator> BoundPayment<F> {
     }
 
     async fn ask_verify(&self) -> Result<(), Denied> {
+        // Held while it is asked about. Who has proven to have an account counts elsewhere.
+        let _crowd = match self.bound.payer() {
+            Some(_) => None,
+            None => Some(self.outside.crowd.enter().ok_or_else(crowded)?),
+        };
         let request = self.request();
-        match self.facilitator.verify(request).await {
+        match self.outside.facilitator.verify(request).await {
             Ok(VerifyAnswer::Valid { payer }) => {
                 if payer.is_some() && payer.as_ref() != self.bound.claimed_payer() {
                     let cause = FacilitatorFault::Garbage("verified another payer");
@@ -77,7 +83,7 @@ impl<F: Facilitator> BoundPayment<F> {
 
     async fn ask_settle(&self) -> Result<Receipt, Denied> {
         let request = self.request();
-        match self.facilitator.settle(request).await {
+        match self.outside.facilitator.settle(request).await {
             Ok(answer) => self.outcome(request, answer, Evidence::default()),
             Err(fault @ FacilitatorFault::NotSent(_)) => Err(as_fault(fault).into()),
             Err(fault) => Err(self.pending(&Evidence::default(), fault)),
@@ -87,6 +93,7 @@ impl<F: Facilitator> BoundPayment<F> {
     async fn ask_again(&self, earlier: Evidence) -> Result<Receipt, Denied> {
         let request = self.request();
         match self
+            .outside
             .facilitator
             .reconcile(request, earlier.transaction())
             .await
@@ -181,6 +188,13 @@ impl<F: Facilitator> BoundPayment<F> {
         let verified = || self.bound.claimed_payer().filter(|_| self.verified);
         self.bound.payer().or_else(verified)
     }
+}
+
+fn crowded() -> Fault {
+    Fault::unavailable(
+        "too_many_payments",
+        "many unproven payments are being verified",
+    )
 }
 
 fn as_fault(fault: FacilitatorFault) -> Fault {

@@ -3,13 +3,14 @@ use std::sync::Arc;
 
 use payment_core::{ConfigError, Offering, PaymentProtocol, ProtocolName, Route};
 
+use crate::crowd::{Crowd, Outside};
 use crate::offering::RouteOffers;
 use crate::wire::SupportedResponse;
 use crate::{Facilitator, FacilitatorFault, NAME, Scheme, Version, v1_name};
 
 /// The x402 protocol, for a gate.
 pub struct X402<F> {
-    facilitator: Arc<F>,
+    outside: Arc<Outside<F>>,
     schemes: Vec<Arc<dyn Scheme>>,
     versions: Versions,
 }
@@ -45,7 +46,10 @@ impl<F: Facilitator> X402<F> {
     #[must_use]
     pub fn new(facilitator: F) -> Self {
         Self {
-            facilitator: Arc::new(facilitator),
+            outside: Arc::new(Outside {
+                facilitator,
+                crowd: Crowd::default(),
+            }),
             schemes: Vec::new(),
             versions: Versions::Both,
         }
@@ -72,7 +76,7 @@ impl<F: Facilitator> X402<F> {
     ///
     /// `Unsupported` with the first scheme that it does not support, or no answer.
     pub async fn check_supported(&self) -> Result<(), Unsupported> {
-        let supported = self.facilitator.supported().await?;
+        let supported = self.outside.facilitator.supported().await?;
         for scheme in &self.schemes {
             let caip = scheme.network().to_string();
             require(&supported, Version::V2, scheme.name(), &caip)?;
@@ -118,8 +122,8 @@ impl<F: Facilitator> PaymentProtocol for X402<F> {
         if !route.takes(NAME) || route.is_metered() {
             return Ok(None);
         }
-        let facilitator = Arc::clone(&self.facilitator);
-        let offers = RouteOffers::new(facilitator, &self.schemes, self.versions, route)?;
+        let outside = Arc::clone(&self.outside);
+        let offers = RouteOffers::new(outside, &self.schemes, self.versions, route)?;
         Ok(Some(Box::new(offers)))
     }
 }

@@ -14,6 +14,7 @@ use payment_core::{
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 use crate::wire::{SupportedResponse, decode, encode};
 use crate::{
@@ -201,6 +202,8 @@ pub(crate) struct Scripted {
     pub(crate) reconcile: Said<SettleAnswer>,
     pub(crate) supported: Mutex<SupportedResponse>,
     pub(crate) asked: Mutex<Vec<(&'static str, Value)>>,
+    /// Whether it does not answer `verify` now.
+    pub(crate) silent: watch::Sender<bool>,
 }
 
 impl Scripted {
@@ -243,6 +246,8 @@ pub(crate) fn settled(request: &PaymentRequest) -> SettleAnswer {
 impl Facilitator for Scripted {
     async fn verify(&self, request: &PaymentRequest) -> Result<VerifyAnswer, FacilitatorFault> {
         self.note("verify", request);
+        let mut silent = self.silent.subscribe();
+        silent.wait_for(|silent| !silent).await.unwrap();
         let said = self.verify.lock().unwrap().pop_front();
         said.unwrap_or(Ok(VerifyAnswer::Valid { payer: None }))
     }

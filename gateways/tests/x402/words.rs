@@ -78,7 +78,7 @@ pub const AT_THE_DOOR: [(u16, i64); 13] = [
 ];
 
 /// Codes that don't say how far the payment has come.
-pub const INSIDE: [(u16, i64); 13] = [
+pub const INSIDE: [(u16, i64); 12] = [
     (503, 50001),
     (200, 50001),
     (500, 50026),
@@ -87,7 +87,6 @@ pub const INSIDE: [(u16, i64); 13] = [
     (400, 50036),
     (200, 50038),
     (200, 8000),
-    (200, 10002),
     (200, 30001),
     (200, -1),
     (200, 70002),

@@ -1,5 +1,8 @@
 //! Payments of a scheme that can't tell who signed them, settled in batches.
 
+use std::future::Future as _;
+use std::task::{Context, Waker};
+
 use payment_core::{Limits, Route, Timestamp, Timing, usd};
 use serde_json::Value;
 
@@ -30,9 +33,13 @@ fn echo(name: &str, value: &str) -> Value {
 }
 
 async fn pay(shop: &Shop, accepted: &Value, signature: &str) -> Got {
+    pay_by(shop, accepted, 1, signature).await
+}
+
+async fn pay_by(shop: &Shop, accepted: &Value, nonce: u64, signature: &str) -> Got {
     let payment = json!({
         "x402Version": 2, "accepted": accepted,
-        "payload": { "nonce": 1, "signature": signature },
+        "payload": { "nonce": nonce, "signature": signature },
     });
     shop.get(&[(V2, encode(&payment).unwrap().as_bytes())])
         .await
@@ -241,6 +248,40 @@ async fn a_payer_is_not_counted_by_its_word() {
     assert_eq!(paid(&proven).await.code(), "too_many_payments");
     let shop = Shop::on(usd!("0.01"), limits, accepting);
     assert_eq!(pay(&shop, &offer(), "good").await.status, StatusCode::OK);
+}
+
+/// Whoever makes them up gets few places, and takes none of those who can prove themselves.
+#[tokio::test]
+async fn unproven_payments_are_verified_a_few_at_once() {
+    let shop = Shop::on(usd!("0.01"), Limits::default(), |x402| {
+        let proven = crate::shop::Anything(offer_of(&base_offer()));
+        accepting(x402).accept(proven)
+    });
+    shop.facilitator.silent.send_replace(true);
+    let offer = offer();
+    let mut crowd: Vec<_> = (0..64)
+        .map(|nonce| Box::pin(pay_by(&shop, &offer, nonce, "junk")))
+        .collect();
+    let mut context = Context::from_waker(Waker::noop());
+    for waiting in &mut crowd {
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(shop.facilitator.calls().len(), 64);
+    let turned_away = pay_by(&shop, &offer, 64, "junk").await;
+    assert_eq!(turned_away.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(turned_away.code(), "too_many_payments");
+    // Who has proven itself is asked about all the same.
+    let mut proven = Box::pin(paid(&shop));
+    assert!(proven.as_mut().poll(&mut context).is_pending());
+    assert_eq!(shop.facilitator.calls().len(), 65);
+    shop.facilitator.silent.send_replace(false);
+    assert_eq!(proven.await.status, StatusCode::OK);
+    // Their places are free when they have been asked about.
+    for waiting in crowd {
+        assert_eq!(waiting.await.status, StatusCode::OK);
+    }
+    let served = pay_by(&shop, &offer, 65, "good").await;
+    assert_eq!(served.status, StatusCode::OK);
 }
 
 #[tokio::test]
