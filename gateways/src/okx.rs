@@ -12,8 +12,47 @@
 //!   the request was turned away before anything looked at it.
 //! - The code of an answer is looked at before its data; what is not a well-formed yes is no yes.
 //! - No text of OKX's goes anywhere: not to a buyer, not to a log. Its codes do.
+//!
+//! A seller who has OKX's keys, and the key of the account that is paid, on X Layer:
+//!
+//! ```no_run
+//! use gateways::okx::{OkxCharge, OkxEscrow, OkxFacilitator, OkxKeys, SaClient, USDT0, X_LAYER};
+//! # use mpp_core::Mpp;
+//! # use mpp_evm::{Charge, session::Session};
+//! # use payment_core::{Gate, Secret};
+//! # use payment_evm::{LocalSigner, Token, random_word};
+//! # use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
+//! # use x402_core::X402;
+//! # use x402_evm::{AggrDeferred, ExactEvm};
+//!
+//! # async fn sell(payee: LocalSigner) -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = OkxKeys::from_env()?; // OKX_API_KEY, OKX_SECRET_KEY, OKX_PASSPHRASE
+//! let (usdt0, seller) = (Token::known(X_LAYER, USDT0).ok_or("not in the table")?, payee.address());
+//! let x402 = X402::new(OkxFacilitator::new(keys.clone())?)
+//!     .v2_only()
+//!     .accept(ExactEvm::new(usdt0.clone(), seller))
+//!     .accept(AggrDeferred::new(usdt0.clone(), seller));
+//! x402.check_supported().await?; // answers for the keys too
+//!
+//! let sa = SaClient::new(keys)?;
+//! let charge = Charge::okx(usdt0.clone(), seller).settle_with(OkxCharge::new(sa.clone()));
+//! let session = Session::new(usdt0, seller, OkxEscrow::new(sa, payee));
+//! let secret = Secret::new(random_word()?.to_vec()); // of this process alone, as the replay guard
+//! let mpp = Mpp::builder("shop.example", secret).method(charge).method(session).build()?;
+//! let router = PaymentRouter::new().add(MPP_PRIORITY, mpp).add(X402_PRIORITY, x402);
+//! let gate = Gate::builder(router).origin("https://shop.example").build()?;
+//! # drop(gate);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - In production a session gets a [`store`](mpp_evm::session::Session::store) that outlives the
+//!   process: vouchers are money until they are settled.
+//! - A challenge key that outlives the replay guard takes what was paid before: OKX may answer a
+//!   settlement that it has done as it did the first time, and then it is served again.
 
 mod api;
+mod arrived;
 mod attempts;
 mod charge;
 mod code;

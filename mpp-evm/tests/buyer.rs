@@ -297,7 +297,8 @@ async fn transfers_move_the_amount_and_no_more_whoever_gets_the_parts() {
 #[tokio::test]
 async fn transfers_end_within_a_day_and_are_within_what_was_agreed() {
     let mut challenge = challenge_of(&invited(&[]));
-    challenge.expires = Some("2099-01-01T00:00:00Z".into());
+    // Now is a minute after noon: a minute less than a day is left of this.
+    challenge.expires = Some("2026-01-16T12:00:00Z".into());
     let bill = Bill::read(&challenge, &[]).unwrap();
     let header = bill.transfers(&payer(), consent()).await.unwrap();
     let day = ISSUED + 60 + 24 * 3600;
@@ -305,6 +306,15 @@ async fn transfers_end_within_a_day_and_are_within_what_was_agreed() {
     assert_eq!(signed[0].valid_before.to::<u64>(), day);
     let now = Timestamp::from_seconds(ISSUED + 60);
     assert_eq!(bill.transfers_valid_until(now).unwrap(), day);
+    // What has to outlive the day is not signed: cut short, nobody takes it.
+    for later in ["2026-01-16T12:00:01Z", "2099-01-01T00:00:00Z"] {
+        let mut challenge = challenge.clone();
+        challenge.expires = Some(later.into());
+        let bill = Bill::read(&challenge, &[]).unwrap();
+        let signed = bill.transfers(&payer(), consent()).await;
+        let kind = CredentialType::Transfers;
+        assert!(matches!(signed, Err(BillError::CannotPay(of)) if of == kind));
+    }
 
     let cheap = Consent::up_to(Units::from(999_999), now);
     assert!(matches!(

@@ -56,7 +56,7 @@ fn offer(
         Form::Authorization => expires,
         Form::Transfers => {
             let end = bill.transfers_valid_until(now);
-            Timestamp::from_seconds(end.map_err(|_| Skip::Expired)?)
+            Timestamp::from_seconds(end.map_err(|error| no_end(&error))?)
         }
     };
     let bid = Bid {
@@ -71,6 +71,14 @@ fn offer(
         },
     };
     rules.judge(&bid, Terms::Mpp(Box::new(challenge.clone())), now)
+}
+
+/// Why no moment is found for a signature to end.
+const fn no_end(error: &BillError) -> Skip {
+    match error {
+        BillError::CannotPay(_) => Skip::TooLong,
+        _ => Skip::Expired,
+    }
 }
 
 /// What we sign for a bill.

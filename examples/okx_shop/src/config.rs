@@ -3,10 +3,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use alloy_primitives::Address;
 use gateways::okx::{BASE_URL, OkxKeys};
-use payment_core::{ConfigError, Secret};
-use payment_evm::{LocalSigner, random_word};
+use payment_core::ConfigError;
+use payment_evm::LocalSigner;
 
 /// What the shop runs on.
 pub(crate) struct Config {
@@ -23,11 +25,14 @@ pub(crate) struct Account {
     pub(crate) keys: OkxKeys,
     /// Is paid, and signs what settles sessions.
     pub(crate) payee: LocalSigner,
+    /// Gets a part of what a report costs; nobody does without it.
+    pub(crate) partner: Option<Address>,
     pub(crate) realm: String,
-    pub(crate) secret: Secret,
     /// Where channels are kept, with the vouchers that are not settled yet. Vouchers are money: in
     /// memory they would be gone with the process.
     pub(crate) channels: PathBuf,
+    /// How long what a session has earned waits for more before it is settled.
+    pub(crate) settle_after: Duration,
 }
 
 /// The four that make the shop OKX's.
@@ -38,6 +43,20 @@ const NEEDED: [&str; 4] = [
     "PAYEE_KEY",
 ];
 
+/// Who sets one of these means OKX too: a shop whose keys got lost on the way to it does not
+/// fall back to selling for test money.
+const OPTIONAL: [&str; 6] = [
+    "OKX_BASE_URL",
+    "ORIGIN",
+    "PARTNER",
+    "MPP_REALM",
+    "CHANNELS_DIR",
+    "SETTLE_AFTER",
+];
+
+/// Six hours.
+const SETTLE_AFTER: Duration = Duration::from_secs(6 * 3600);
+
 impl Config {
     /// Reads the configuration through `look_up`, `std::env::var` in the real shop.
     pub(crate) fn read(
@@ -45,14 +64,23 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let find = |name| look_up(name).filter(|value| !value.is_empty());
         let bind = find("BIND").unwrap_or_else(|| "127.0.0.1:4030".to_owned());
-        let bind = bind
+        let bind: SocketAddr = bind
             .parse()
             .map_err(|_| ConfigError::setting("BIND", "is not an address and port"))?;
-        let okx = match NEEDED.iter().any(|name| find(name).is_some()) {
+        let mut settings = NEEDED.iter().chain(&OPTIONAL);
+        let okx = match settings.any(|name| find(name).is_some()) {
             true => Some(Account::read(&find)?),
             false => None,
         };
         let origin = find("ORIGIN");
+        if okx.is_none() && !bind.ip().is_loopback() {
+            let reason = "is open to others, and without OKX's keys all is sold for test money";
+            return Err(ConfigError::setting("BIND", reason));
+        }
+        if origin.is_none() && bind.ip().is_unspecified() {
+            let reason = "is not set, and BIND does not say where buyers find the shop";
+            return Err(ConfigError::setting("ORIGIN", reason));
+        }
         Ok(Self { bind, origin, okx })
     }
 }
@@ -64,25 +92,41 @@ impl Account {
         let key = key.ok_or_else(|| ConfigError::setting("PAYEE_KEY", "is not set"))?;
         let payee = LocalSigner::from_hex(&key)
             .map_err(|_| ConfigError::setting("PAYEE_KEY", "is not a private key"))?;
+        let partner = find("PARTNER").map(|text| text.parse()).transpose();
+        let partner = partner
+            .ok()
+            .filter(|partner| *partner != Some(Address::ZERO));
+        let partner =
+            partner.ok_or_else(|| ConfigError::setting("PARTNER", "is not an account"))?;
+        let wait = find("SETTLE_AFTER").map(|text| text.parse()).transpose();
+        let wait =
+            wait.map_err(|_| ConfigError::setting("SETTLE_AFTER", "is not a number of seconds"))?;
         Ok(Self {
             url: find("OKX_BASE_URL").unwrap_or_else(|| BASE_URL.to_owned()),
             keys,
             payee,
+            partner,
             realm: find("MPP_REALM").unwrap_or_else(|| "okx-shop".to_owned()),
-            secret: match find("MPP_SECRET_KEY") {
-                Some(secret) => Secret::new(secret),
-                None => random_secret()?,
-            },
             channels: find("CHANNELS_DIR").map_or_else(|| "channels".into(), PathBuf::from),
+            settle_after: wait.map_or(SETTLE_AFTER, Duration::from_secs),
         })
     }
 }
 
-/// A key for challenges of this process alone: those of an earlier one have to be asked for again.
-pub(crate) fn random_secret() -> Result<Secret, ConfigError> {
-    let word = random_word();
-    let word = word.map_err(|_| ConfigError::setting("MPP_SECRET_KEY", "no randomness"))?;
-    Ok(Secret::new(word.to_vec()))
+/// What is found wrong only where a setting is used, by the name that the user gave it.
+pub(crate) fn by_variable(wrong: ConfigError) -> ConfigError {
+    match wrong {
+        ConfigError::Origin => ConfigError::setting("ORIGIN", "is not an https origin"),
+        ConfigError::Setting { setting, reason } => {
+            let variable = match setting {
+                "okx" => "OKX_BASE_URL",
+                "realm" => "MPP_REALM",
+                known => known,
+            };
+            ConfigError::setting(variable, reason)
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -98,12 +142,22 @@ mod tests {
         })
     }
 
+    fn refused(settings: &[(&str, &str)]) -> String {
+        let error = read(settings).err().map(|error| error.to_string());
+        error.unwrap_or_else(|| panic!("taken: {settings:?}"))
+    }
+
     #[test]
     fn without_settings_okx_is_stood_in_for_and_with_four_it_is_not() {
         assert!(read(&[]).is_ok_and(|config| config.okx.is_none()));
+        assert!(read(&[("BIND", "[::1]:0")]).is_ok_and(|config| config.okx.is_none()));
         let four = NEEDED.map(|name| (name, if name == "PAYEE_KEY" { KEY } else { "x" }));
         let account = read(&four).ok().and_then(|config| config.okx);
-        assert!(account.is_some_and(|account| account.url == "https://web3.okx.com"));
+        assert!(
+            account.is_some_and(|account| account.url == "https://web3.okx.com"
+                && account.partner.is_none()
+                && account.settle_after == SETTLE_AFTER)
+        );
     }
 
     #[test]
@@ -111,14 +165,36 @@ mod tests {
         for missing in NEEDED {
             let three = NEEDED.into_iter().filter(|name| *name != missing);
             let three: Vec<_> = three.map(|name| (name, KEY)).collect();
-            let error = read(&three).err().map(|error| error.to_string());
-            let error = error.unwrap_or_else(|| panic!("{missing} was not missed"));
-            assert!(error.contains(missing), "{error}");
-            assert!(!error.contains(KEY), "{error}");
+            let error = refused(&three);
+            assert!(error.contains(missing) && !error.contains(KEY), "{error}");
         }
-        let wrong = NEEDED.map(|name| (name, "5ec3e7"));
-        let error = read(&wrong).err().map(|error| error.to_string());
-        assert!(error.is_some_and(|text| text.contains("PAYEE_KEY") && !text.contains("5ec3e7")));
-        assert!(read(&[("BIND", "here")]).is_err());
+        for wrong in ["PAYEE_KEY", "PARTNER", "SETTLE_AFTER", "BIND"] {
+            let mut settings = vec![(wrong, "5ec3e7")];
+            settings.extend(NEEDED.map(|name| (name, KEY)));
+            let error = refused(&settings);
+            assert!(
+                error.starts_with(wrong) && !error.contains("5ec3e7"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_that_got_lost_do_not_make_a_shop_for_test_money() {
+        for name in OPTIONAL {
+            assert!(refused(&[(name, "x")]).starts_with("OKX_API_KEY"), "{name}");
+        }
+        for bind in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80"] {
+            assert!(refused(&[("BIND", bind)]).starts_with("BIND"), "{bind}");
+        }
+    }
+
+    #[test]
+    fn a_shop_on_every_address_says_where_it_is_found() {
+        let mut settings = vec![("BIND", "0.0.0.0:80")];
+        settings.extend(NEEDED.map(|name| (name, KEY)));
+        assert!(refused(&settings).starts_with("ORIGIN"));
+        settings.push(("ORIGIN", "https://shop.example"));
+        assert!(read(&settings).is_ok());
     }
 }

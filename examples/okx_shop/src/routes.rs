@@ -17,6 +17,8 @@ pub(crate) struct Gates {
     pub(crate) news: SharedGate,
 }
 
+/// What a partner gets of the price of a report.
+pub(crate) const PARTNERS: Money = usd!("0.003");
 const PRICE: Money = usd!("0.01");
 const CALL: Money = usd!("0.001");
 const DEPOSIT: Money = usd!("0.05");

@@ -2,19 +2,24 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use alloy_primitives::{Address, address};
 use devnet::Devnet;
 use devnet::okx::Okx;
 use gateways::okx::OkxKeys;
 use payment_evm::{LocalSigner, random_word};
 
 use crate::Failure;
-use crate::config::{Account, random_secret};
+use crate::config::Account;
+
+/// The shop's partner here.
+pub(crate) const PARTNER: Address = address!("0x2687BBDF8d81e64E91Cdf7fa69B933F3A3d0026A");
 
 /// It stops, and is gone, when this is dropped.
 pub(crate) struct StandIn {
-    net: Devnet,
-    okx: Okx,
+    pub(crate) net: Devnet,
+    pub(crate) okx: Okx,
     channels: PathBuf,
 }
 
@@ -33,9 +38,10 @@ impl StandIn {
             url: self.okx.url().to_owned(),
             keys: OkxKeys::new(&*known.key, &*known.secret, &*known.passphrase)?,
             payee: LocalSigner::from_hex(&self.net.seller.key.to_string())?,
+            partner: Some(PARTNER),
             realm: "okx-shop".to_owned(),
-            secret: random_secret()?,
             channels: self.channels.clone(),
+            settle_after: Duration::from_secs(60),
         })
     }
 }
@@ -47,6 +53,8 @@ impl fmt::Display for StandIn {
         writeln!(f, "chain {} at {}", net.chain.chain_id(), net.rpc_url)?;
         writeln!(f, "token {} ({})", token.address, token.name)?;
         writeln!(f, "stand-in at {}", self.okx.url())?;
+        writeln!(f, "the shop is paid at {}", net.seller.address)?;
+        writeln!(f, "its partner at {PARTNER}")?;
         write!(f, "a buyer with test money: {}", net.buyers[0].key)
     }
 }

@@ -1,3 +1,5 @@
+mod doubts;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use mpp_core::refuse;
 use mpp_evm::{ChargeBackend, CheckedCharge, CredentialType, Proof};
 use payment_core::{Clock, Denied, Fault, SystemClock};
 
+use self::doubts::{Doubt, Doubts};
+use super::arrived::Arrived;
 use super::attempts::Attempts;
 use super::compat::{is_definite, is_definite_of_several, ours, unknown};
 use super::receipt::Unproven;
@@ -21,13 +25,20 @@ use super::{ApiCode, Compat, OkxFault, SaClient, SaCode, X_LAYER};
 /// - The payer's balance is first looked at when it settles: before that there is nobody to ask.
 /// - A receipt that is not of a success, on this chain, for this challenge and with a transaction
 ///   is no success. It is no failure either: it is asked again.
-/// - Of a transfer that the buyer has made, OKX alone says whose it is and how old. It may take note
-///   of each once: what it has found is remembered in this process, and once an answer is lost, no
-///   refusal is taken for a no. The buyer has paid.
+/// - Of a transfer that the buyer has made, OKX alone says whose it is and how old. We see that it
+///   is shown once, and no more: whoever reads the chain can show one that was made for something
+///   else, as the settlement of an x402 payment or of a channel, and name its sender. So take
+///   `Hash` only where OKX is known to tell them apart, or at an account that is paid by nothing
+///   else.
+/// - OKX may take note of such a transfer once: what it has found is remembered in this process, and
+///   once an answer is lost, no refusal is taken for a no. The buyer has paid.
 ///
 /// Each transfer of a payment in several moves by its own signature. If OKX stops half way, the
 /// payment is neither made nor not made, and stays of unknown outcome: nobody is told to pay again,
-/// and nothing is served for a part.
+/// and nothing is served for a part. So does one that OKX refuses for reasons that it may find half
+/// way, as of a payer without money; of such payments there are only so many
+/// ([`Self::open_at_most`]).
+///
 /// Clones share everything.
 #[derive(Clone)]
 pub struct OkxCharge {
@@ -36,10 +47,16 @@ pub struct OkxCharge {
     compat: Compat,
     clock: Arc<dyn Clock>,
     looked_up: Attempts,
+    found: Arrived,
+    doubts: Doubts,
 }
 
 /// How long it is remembered what was looked up: no challenge that takes transfers lives longer.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// Payments in several transfers of unknown outcome, unless told otherwise. With the most splits
+/// that there can be they take half of a replay guard of the usual size.
+const OPEN: usize = 4096;
 
 impl OkxCharge {
     /// Settles by these calls, on X Layer.
@@ -51,6 +68,8 @@ impl OkxCharge {
             compat: Compat::Draft,
             clock: Arc::new(SystemClock),
             looked_up: Attempts::default(),
+            found: Arrived::default(),
+            doubts: Doubts::at_most(OPEN),
         }
     }
 
@@ -75,6 +94,15 @@ impl OkxCharge {
         self
     }
 
+    /// Sets how many payments in several transfers may be of unknown outcome, of those of a day;
+    /// above it no further ones are taken. 4096 without this. A replay guard keeps each of them for
+    /// good, at a place for each transfer and one more.
+    #[must_use]
+    pub fn open_at_most(mut self, payments: usize) -> Self {
+        self.doubts = Doubts::at_most(payments);
+        self
+    }
+
     async fn bring(&self, charge: &CheckedCharge) -> Result<B256, Unsettled> {
         let request = self.request(charge)?;
         let receipt = self.sa.charge_settle(&request).await;
@@ -88,17 +116,19 @@ impl OkxCharge {
         let request = self.request(charge).map_err(Unsettled::into_fault)?;
         let key = keccak256([hash.as_slice(), charge.challenge().id.as_bytes()].concat());
         let now = self.clock.now();
-        if self.looked_up.is_done(key, now) {
+        if self.found.has(key, now) {
             return Ok(hash);
         }
         let until = now.plus(REMEMBERED);
-        let is_first = self.looked_up.begin(key, 0, now, until).is_none();
+        let begun = self.looked_up.begin(key, 0, now, until);
         let receipt = match self.sa.charge_verify_hash(&request).await {
             Ok(receipt) => receipt,
-            Err(fault) if !is_first && !fault.is_undone() => return Err(unknown(fault)),
+            Err(fault) if begun.earlier.is_some() && !fault.is_undone() => {
+                return Err(unknown(fault));
+            }
             Err(fault) => {
-                if is_not_taken(&fault) && is_first {
-                    self.looked_up.end(key);
+                if is_not_taken(&fault) {
+                    self.looked_up.undo(&begun);
                 }
                 return Err(self.compat.denied(fault));
             }
@@ -106,7 +136,8 @@ impl OkxCharge {
         let proven = receipt.proven(self.chain_id, &charge.challenge().id);
         match proven.map_err(Unsettled::Unproven) {
             Ok(proven) if proven == hash => {
-                self.looked_up.done(key, now, until);
+                self.looked_up.end(&begun);
+                self.found.note(key, now, until);
                 Ok(hash)
             }
             Ok(_) => Err(refuse::verification_failed("another transfer was found").into()),
@@ -147,6 +178,16 @@ fn transaction(transfers: impl IntoIterator<Item = Transfer>) -> Option<ChargePa
     })
 }
 
+/// What a payment in several transfers is known by.
+fn in_several(proof: &Proof) -> Option<Doubt> {
+    match proof {
+        Proof::Transfers(transfers) if transfers.len() > 1 => transfers
+            .first()
+            .map(|first| (first.authorization.from, first.authorization.nonce)),
+        _ => None,
+    }
+}
+
 impl ChargeBackend for OkxCharge {
     fn takes(&self, chain_id: u64, kind: CredentialType, legs: usize) -> bool {
         let kind = match kind {
@@ -164,7 +205,10 @@ impl ChargeBackend for OkxCharge {
     async fn verify(&self, charge: &CheckedCharge) -> Result<(), Denied> {
         match charge.proof() {
             Proof::Hash { hash, .. } => self.look_up(charge, *hash).await.map(|_| ()),
-            _ => Ok(()),
+            proof => match in_several(proof) {
+                Some(_) => Ok(self.doubts.room()?),
+                None => Ok(()),
+            },
         }
     }
 
@@ -172,15 +216,21 @@ impl ChargeBackend for OkxCharge {
         if let Proof::Hash { hash, .. } = charge.proof() {
             return Ok(*hash);
         }
-        let is_definite = match charge.proof().sole_authorization() {
-            Some(_) => is_definite,
-            None => is_definite_of_several,
+        let several = in_several(charge.proof());
+        let is_definite = match several {
+            None => is_definite,
+            Some(_) => is_definite_of_several,
         };
         match self.bring(charge).await {
             Ok(transaction) => Ok(transaction),
             Err(Unsettled::Called(fault)) if is_definite(&fault) => Err(self.compat.denied(fault)),
             Err(untaken @ Unsettled::Untaken) => Err(untaken.into_fault().into()),
-            Err(unsettled) => Err(unknown(unsettled)),
+            Err(unsettled) => {
+                if let Some(doubt) = several {
+                    self.doubts.begin(doubt);
+                }
+                Err(unknown(unsettled))
+            }
         }
     }
 
@@ -194,7 +244,11 @@ impl ChargeBackend for OkxCharge {
         }
         // The token takes each signature once, so nothing moves twice. A refusal may be because
         // the first time went through: it proves nothing.
-        self.bring(charge).await.map_err(unknown)
+        let transaction = self.bring(charge).await.map_err(unknown)?;
+        if let Some(doubt) = in_several(charge.proof()) {
+            self.doubts.end(&doubt);
+        }
+        Ok(transaction)
     }
 }
 

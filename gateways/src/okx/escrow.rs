@@ -15,7 +15,9 @@ use payment_core::{Clock, Denied, Fault, SystemClock, Timestamp};
 use payment_evm::{Domain, Signer};
 use tokio::time::{Instant, sleep};
 
-use super::attempts::Attempts;
+use super::api::LONGEST;
+use super::arrived::Arrived;
+use super::attempts::{Attempts, Begun};
 use super::compat::{is_definite, ours, unknown};
 use super::receipt::Unproven;
 use super::wire::{ChannelStage, SessionReceipt, SessionStatus};
@@ -35,7 +37,8 @@ use super::{ApiCode, Compat, DEFAULT_ESCROW, OkxFault, SaClient, SaCode, X_LAYER
 ///   payer, which the contract takes once. For as long as a signature of the payee is good, a
 ///   refusal of the second is not taken for one of the first; what the status shows is. That is
 ///   remembered in this process: after a restart a deposit that arrived unseen may be refused, and
-///   counts all the same once the channel is looked at again.
+///   counts all the same once the channel is looked at again. A channel that another process was
+///   closing stays closing for so long, whatever is refused.
 ///
 /// Clones share everything.
 #[derive(Clone)]
@@ -48,7 +51,10 @@ pub struct OkxEscrow<S> {
     deadline: Duration,
     compat: Compat,
     clock: Arc<dyn Clock>,
-    attempts: Attempts,
+    deposits: Attempts,
+    settlings: Attempts,
+    closings: Attempts,
+    arrived: Arrived,
 }
 
 /// How long a signature of the payee is good, unless told otherwise.
@@ -67,7 +73,10 @@ impl<S: Signer> OkxEscrow<S> {
             deadline: DEADLINE,
             compat: Compat::Draft,
             clock: Arc::new(SystemClock),
-            attempts: Attempts::default(),
+            deposits: Attempts::default(),
+            settlings: Attempts::default(),
+            closings: Attempts::default(),
+            arrived: Arrived::default(),
         }
     }
 
@@ -146,17 +155,18 @@ impl<S> OkxEscrow<S> {
     /// Looks until what was done is to be seen, for a while.
     async fn shown(&self, id: ChannelId, effect: Effect) -> Result<ChainState, Unseen> {
         let options = self.sa.options();
-        let until = Instant::now() + options.poll_for;
+        let pause = options.poll_pause();
+        let until = Instant::now() + options.poll_for.min(LONGEST);
         loop {
             let unseen = match self.look(id).await {
                 Ok(Some(chain)) if effect.shows(&chain) => return Ok(chain),
                 Ok(_) => Unseen::NotShown,
                 Err(fault) => Unseen::Called(fault),
             };
-            if Instant::now() + options.poll_every >= until {
+            if pause >= until.saturating_duration_since(Instant::now()) {
                 return Err(unseen);
             }
-            sleep(options.poll_every).await;
+            sleep(pause).await;
         }
     }
 
@@ -165,7 +175,7 @@ impl<S> OkxEscrow<S> {
     async fn concluded(&self, errand: &Errand, unseen: Unseen) -> Result<Moved, Denied> {
         let settled = match unseen {
             Unseen::Called(fault) if fault.is_undone() => {
-                errand.ended(&self.attempts);
+                errand.undone();
                 return Err(self.compat.denied(fault));
             }
             unseen => unseen,
@@ -173,13 +183,16 @@ impl<S> OkxEscrow<S> {
         if let Ok(Some(chain)) = self.look(errand.id).await
             && errand.effect.shows(&chain)
         {
-            self.attempts.end(errand.key);
+            errand.ended();
             return Ok(unmoved(chain));
         }
         match settled {
-            Unseen::Called(fault) if errand.is_first() && is_definite(&fault) => {
-                errand.ended(&self.attempts);
-                Err(self.compat.denied(fault))
+            Unseen::Called(fault) if is_definite(&fault) => {
+                errand.undone();
+                match errand.is_first() {
+                    true => Err(self.compat.denied(fault)),
+                    false => Err(unknown(Unseen::Called(fault))),
+                }
             }
             open => Err(unknown(open)),
         }
@@ -196,20 +209,18 @@ impl<S> OkxEscrow<S> {
     }
 
     /// Remembers a call that is about to be made.
-    fn errand(&self, id: ChannelId, key: B256, held: u128) -> Errand {
-        let now = self.clock.now();
-        let until = self.attempted_until(now);
-        let earlier = self.attempts.begin(key, held, now, until);
+    fn errand(&self, attempts: &Attempts, id: ChannelId, key: B256, held: u128) -> Errand {
+        let (now, until) = (self.clock.now(), self.open_until());
         Errand {
             id,
-            key,
-            earlier,
+            begun: Some((attempts.clone(), attempts.begin(key, held, now, until))),
             effect: Effect::Opened,
         }
     }
 
-    /// Until when a call of now is remembered.
-    fn attempted_until(&self, now: Timestamp) -> Timestamp {
+    /// Until when a call that is made now may do something.
+    fn open_until(&self) -> Timestamp {
+        let now = self.clock.now();
         now.plus(self.deadline).plus(CLOCKS_APART)
     }
 }
@@ -249,6 +260,10 @@ impl<S: Signer + 'static> Escrow for OkxEscrow<S> {
     async fn close(&self, id: ChannelId, voucher: Option<&SignedVoucher>) -> Result<Moved, Denied> {
         self.finish(id, voucher).await
     }
+
+    fn taken_up(&self, id: ChannelId) {
+        self.closings.suspect(id.word(), self.open_until());
+    }
 }
 
 impl<S: Signer> fmt::Debug for OkxEscrow<S> {
@@ -264,26 +279,46 @@ impl<S: Signer> fmt::Debug for OkxEscrow<S> {
 /// One call that may move money, and what is to be seen after it.
 struct Errand {
     id: ChannelId,
-    key: B256,
-    /// What the channel held before an earlier call of the same kind whose outcome is open.
-    earlier: Option<u128>,
+    /// Where it is remembered; nowhere, when it only looks.
+    begun: Option<(Attempts, Begun)>,
     effect: Effect,
 }
 
 impl Errand {
-    const fn showing(mut self, effect: Effect) -> Self {
+    const fn looking(id: ChannelId) -> Self {
+        Self {
+            id,
+            begun: None,
+            effect: Effect::Opened,
+        }
+    }
+
+    fn showing(mut self, effect: Effect) -> Self {
         self.effect = effect;
         self
     }
 
-    const fn is_first(&self) -> bool {
-        self.earlier.is_none()
+    /// What the channel held before an earlier call of the same kind whose outcome is open.
+    fn earlier(&self) -> Option<u128> {
+        let (_, begun) = self.begun.as_ref()?;
+        begun.earlier.map(|earlier| earlier.held)
+    }
+
+    fn is_first(&self) -> bool {
+        self.earlier().is_none()
+    }
+
+    /// This call has done what it was to do.
+    fn ended(&self) {
+        if let Some((attempts, begun)) = &self.begun {
+            attempts.end(begun);
+        }
     }
 
     /// This call has done nothing. An earlier one still may.
-    fn ended(&self, attempts: &Attempts) {
-        if self.is_first() {
-            attempts.end(self.key);
+    fn undone(&self) {
+        if let Some((attempts, begun)) = &self.begun {
+            attempts.undo(begun);
         }
     }
 }

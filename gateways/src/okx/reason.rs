@@ -15,8 +15,12 @@ pub(super) enum Reason {
 const SPENT: [&str; 3] = ["nonce", "already", "duplicate"];
 
 /// What stands in reasons that say neither yes nor no.
-const OPEN: [&str; 6] = [
-    "onchainerror",
+const OPEN: [&str; 10] = [
+    "error",
+    "exception",
+    "busy",
+    "retry",
+    "later",
     "processing",
     "pending",
     "unavailable",

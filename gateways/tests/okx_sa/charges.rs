@@ -1,5 +1,7 @@
+use alloy_primitives::{Address, B256, U256};
 use gateways::okx::{Compat, OkxCharge};
-use mpp_evm::{ChargeBackend, CredentialType};
+use mpp_evm::{Charge, ChargeBackend, CredentialType, Split};
+use payment_evm::Authorization;
 use serde_json::{Value, json};
 
 use crate::scene::*;
@@ -233,4 +235,61 @@ async fn a_transfer_that_is_not_found_pays_nothing() {
     shop.server.on("charge/verifyHash", [code(70007)]);
     let found = shop.payment(&hash()).reconcile(&[]).await;
     assert_eq!(word(&found), "unknown");
+}
+
+/// A payment in two transfers, of a payer who may have nothing.
+fn in_two(backend: &OkxCharge, nonce: u8) -> Box<dyn mpp_core::MethodPayment> {
+    let (buyer, partner) = (key("payer"), Address::repeat_byte(0x55));
+    let share = Split::new(partner, payment_core::usd!("0.00003"));
+    let charge = Charge::okx(token(), key("payee").address()).split(share);
+    let signed = |to: Address, value: u64, nonce: B256| {
+        let authorization = Authorization {
+            from: buyer.address(),
+            to,
+            value: U256::from(value),
+            valid_after: U256::ZERO,
+            valid_before: U256::from(NOW.seconds() + 360),
+            nonce,
+        };
+        let digest = authorization.digest(&token().domain());
+        let mut signed = json!(authorization);
+        signed["signature"] = json!(buyer.sign(&digest).unwrap());
+        signed
+    };
+    let mut first = signed(key("payee").address(), 70, B256::repeat_byte(nonce));
+    first["type"] = json!("eip-3009");
+    first["splits"] = json!([signed(partner, 30, B256::repeat_byte(nonce + 100))]);
+    let payload = json!({ "type": "transaction", "authorization": first });
+    let price = payment_core::usd!("0.0001");
+    bound(&charge.settle_with(backend.clone()), &payload, None, price).unwrap()
+}
+
+/// Each takes places of the replay guard for good, and costs whoever signs it nothing.
+#[tokio::test]
+async fn t120_payments_in_several_of_unknown_outcome_are_only_so_many() {
+    let server = Server::start().await;
+    let backend = OkxCharge::new(client(&server.url, options())).open_at_most(2);
+    server.on("charge/settle", [code(70003)]);
+    let mut open = Vec::new();
+    for nonce in 1..=2 {
+        let mut payment = in_two(&backend, nonce);
+        payment.verify().await.unwrap();
+        assert_eq!(word(&payment.settle().await), "unknown");
+        assert_eq!(word(&payment.reconcile(&[]).await), "unknown");
+        open.push(payment);
+    }
+    let refused = in_two(&backend, 3).verify().await;
+    assert_eq!(word(&refused), "failed 503 okx_unsettled");
+    // What is settled after all makes room again; what is clearly refused takes none.
+    server.on("charge/settle", [data(Shop::new().await.receipt())]);
+    assert_eq!(word(&open[0].reconcile(&[]).await), "ok");
+    server.on("charge/settle", [code(70002)]);
+    for nonce in 4..=6 {
+        let mut payment = in_two(&backend, nonce);
+        payment.verify().await.unwrap();
+        assert_eq!(
+            word(&payment.settle().await),
+            "refused 402 malformed_credential"
+        );
+    }
 }

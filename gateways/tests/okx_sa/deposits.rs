@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 
@@ -174,6 +176,43 @@ async fn a_refusal_of_the_second_attempt_is_none_of_the_first() {
     assert_eq!(scene.server.asked("session/open").len(), 3);
     scene.server.on("session/status", [data(scene.status())]);
     assert_eq!(word(&scene.settle(&scene.open(5000)).await), "ok");
+}
+
+/// Looking moves nothing, and any stranger can name a transaction: nothing is remembered of it.
+#[tokio::test]
+async fn a_transaction_that_is_not_found_is_remembered_by_nobody() {
+    let scene = Scene::new().await;
+    scene.server.on("session/status", [code(70010)]);
+    scene.server.on("session/open", [code(70007), code(70003)]);
+    let outcome = scene.settle(&scene.open_by_hash()).await;
+    assert_eq!(word(&outcome), "unknown");
+    let outcome = scene.settle(&scene.open_by_hash()).await;
+    assert_eq!(word(&outcome), "refused 402 malformed_credential");
+}
+
+#[tokio::test]
+async fn a_status_is_waited_for_however_the_waiting_is_set() {
+    for (every, patience) in [
+        (Duration::ZERO, Duration::from_millis(50)),
+        (Duration::MAX, Duration::MAX),
+    ] {
+        let options = options().poll_every(every).poll_for(patience);
+        let scene = Scene::called(options, |escrow| escrow).await;
+        scene.open_well(5000).await;
+        let before = scene.server.asked("session/status").len();
+        scene.server.on("session/status", [data(scene.status())]);
+        scene.server.on("session/settle", [data(scene.receipt())]);
+        assert!(
+            scene
+                .session
+                .desk()
+                .settle_channel(scene.id())
+                .await
+                .is_err()
+        );
+        let asked = scene.server.asked("session/status").len() - before;
+        assert!(asked <= 60, "{asked}");
+    }
 }
 
 #[tokio::test]

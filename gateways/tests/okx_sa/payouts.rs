@@ -1,9 +1,12 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use alloy_primitives::{Address, B256, U256};
-use gateways::okx::{DEFAULT_ESCROW, X_LAYER};
+use gateways::okx::{DEFAULT_ESCROW, OkxEscrow, X_LAYER};
 use mpp_core::Method;
 use mpp_evm::CredentialType;
-use mpp_evm::session::{Booked, DeskError, Escrow, PayeeAuthorization};
-use payment_core::Denied;
+use mpp_evm::session::{Booked, Desk, DeskError, Escrow, PayeeAuthorization};
+use payment_core::{Denied, ManualClock};
 use payment_evm::EvmSignature;
 use serde_json::{Value, json};
 
@@ -205,6 +208,55 @@ async fn a_closing_that_may_have_come_about_leaves_the_channel_closing() {
     let outcome = scene.session.desk().close_channel(scene.id()).await;
     assert_eq!(told(outcome), "refused 402 session_invalid_signature");
     assert_eq!(scene.channel().await.unwrap().closing_until(), None);
+}
+
+/// What the first process has signed may be brought to the contract for as long as it is good: on a
+/// channel that was opened again, what is served until then would never be paid.
+#[tokio::test]
+async fn t68_a_refusal_of_a_close_that_another_began_opens_no_channel_again() {
+    let scene = Scene::opened(5000).await;
+    scene.server.on("session/status", [paid(&scene, "0")]);
+    scene.server.on("session/close", [Reply::Drops]);
+    let outcome = scene.session.desk().close_channel(scene.id()).await;
+    assert_eq!(told(outcome), "unknown");
+    let clock = Arc::new(ManualClock::at(NOW.plus(Duration::from_secs(121))));
+    let escrow = OkxEscrow::new(client(&scene.server.url, options()), key("payee"));
+    let (escrow, ledger) = (escrow.clock(Arc::clone(&clock)), scene.session.ledger());
+    let payee = key("payee").address();
+    let desk = Desk::new(Arc::new(escrow), Arc::clone(ledger), payee, TOKEN);
+    let desk = desk.clock(Arc::clone(&clock));
+    for _ in 0..2 {
+        scene.server.on("session/close", [code(70014)]);
+        let outcome = desk.close_channel(scene.id()).await;
+        assert_eq!(told(outcome), "unknown");
+        assert!(scene.channel().await.unwrap().closing_until().is_some());
+        clock.advance(Duration::from_secs(121));
+    }
+    // Once nothing that was signed is good any more, a no is one.
+    clock.advance(Duration::from_secs(3600));
+    let outcome = desk.close_channel(scene.id()).await;
+    assert_eq!(told(outcome), "refused 410 session_channel_finalized");
+    assert_eq!(scene.channel().await.unwrap().closing_until(), None);
+}
+
+/// Refusals are signed anew each time; only what was lost may yet be done.
+#[tokio::test]
+async fn a_payout_that_is_refused_again_and_again_is_not_open_for_ever() {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let scene = Scene::with(|escrow| escrow.clock(Arc::clone(&clock))).await;
+    scene.open_well(5000).await;
+    let desk = scene.session.desk();
+    scene.server.on("session/status", [paid(&scene, "0")]);
+    for (reply, outcome) in [
+        (Reply::Drops, "unknown"),
+        (code(70004), "unknown"),
+        (code(70004), "unknown"),
+        (code(70004), "refused 402 session_invalid_signature"),
+    ] {
+        scene.server.on("session/settle", [reply]);
+        assert_eq!(told(desk.settle_channel(scene.id()).await), outcome);
+        clock.advance(Duration::from_secs(1300));
+    }
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ impl Scene {
         Self::called(options(), set).await
     }
 
-    async fn called(
+    pub async fn called(
         options: OkxOptions,
         set: impl FnOnce(OkxEscrow<LocalSigner>) -> OkxEscrow<LocalSigner>,
     ) -> Self {

@@ -57,13 +57,20 @@ impl Bill<'_> {
     }
 
     /// When what [`Self::transfers`] signs can't be collected any more, in seconds since the
-    /// epoch: a minute after the challenge, and never later than in a day.
+    /// epoch: a minute after the challenge.
     ///
     /// # Errors
     ///
-    /// `Expired`.
+    /// `Expired`; `CannotPay` when that is more than a day from now.
     pub fn transfers_valid_until(&self, now: Timestamp) -> Result<u64, BillError> {
-        valid_beyond(self.challenge, now, OKX_BEYOND)
+        let end = valid_beyond(self.challenge, now, OKX_BEYOND)?;
+        let least = self.challenge.expires_at();
+        let least = least.map(|expires| expires.seconds().saturating_add(OKX_BEYOND));
+        // Cut short, nobody takes it.
+        match least.is_none_or(|least| end >= least) {
+            true => Ok(end),
+            false => Err(BillError::CannotPay(CredentialType::Transfers)),
+        }
     }
 
     /// `nonces` are as many as there are legs.

@@ -297,6 +297,9 @@ impl<E: Escrow, S: ChannelStore> Desk<E, S> {
             Ok((next, (closing, channel.closing_until().is_some())))
         };
         let (channel, (closing, resumed)) = self.ledger.apply(id, begin).await?;
+        if resumed {
+            self.escrow.taken_up(id);
+        }
         let voucher = match closing {
             Closing::Claim(voucher) => Some(channel.spelled(voucher)),
             Closing::Waive => None,

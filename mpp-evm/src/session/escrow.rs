@@ -64,6 +64,11 @@ pub trait Escrow: Send + Sync + 'static {
         id: ChannelId,
         voucher: Option<&SignedVoucher>,
     ) -> impl Future<Output = Result<Moved, Denied>> + Send;
+
+    /// Told before a closing is taken up that somebody has left, perhaps another process: what that
+    /// one has sent may yet do something. Where no look at the chain tells, a refusal of ours is no
+    /// definite no for as long as that may be. An escrow that stands before another passes it on.
+    fn taken_up(&self, _id: ChannelId) {}
 }
 
 /// What an escrow says after it has moved money.

@@ -1,7 +1,10 @@
 //! Charges of sellers that take OKX's form: one authorization for each leg.
 
-use mpp_core::RawCredential;
-use payment_core::usd;
+use alloy_primitives::{Address, B256};
+use mpp_core::{Asks, Method as _, Presented, RawCredential, Terms};
+use mpp_evm::buyer::{Bill, BillError, Consent};
+use mpp_evm::{Charge, ChargeBackend, CheckedCharge, CredentialType, Split};
+use payment_core::{Denied, Refusal, Route, Timestamp, usd};
 use payment_evm::{Authorization, EvmSignature};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -215,4 +218,90 @@ async fn credentials_stay_out_of_debug() {
     let header = seen[1].text("authorization").unwrap();
     let text = format!("{error:?} {buyer:?}");
     assert!(!text.contains(signature.as_str().unwrap()) && !text.contains(header));
+}
+
+/// A seller's till that looks no further than the signatures.
+struct Till {
+    drafts: bool,
+}
+
+impl ChargeBackend for Till {
+    fn takes(&self, _: u64, kind: CredentialType, _: usize) -> bool {
+        self.drafts || kind == CredentialType::Transfers
+    }
+    fn sender(&self) -> Option<Address> {
+        None
+    }
+    async fn verify(&self, _: &CheckedCharge) -> Result<(), Denied> {
+        Ok(())
+    }
+    async fn settle(&self, _: &CheckedCharge) -> Result<B256, Denied> {
+        Ok(B256::ZERO)
+    }
+    async fn reconcile(&self, _: &CheckedCharge, _: &[u8]) -> Result<B256, Denied> {
+        Ok(B256::ZERO)
+    }
+}
+
+/// Whether our own seller takes what the buyer has sent.
+fn is_taken(terms: &dyn Terms, seen: &Seen, lifetime: u64) -> Result<(), Refusal> {
+    let value = seen.header("authorization").unwrap();
+    let raw = RawCredential::find([value.as_bytes()]).unwrap().unwrap();
+    let credential = raw.read().unwrap();
+    let mut payment = terms.bind(Presented {
+        challenge: &credential.challenge,
+        issued: Timestamp::from_seconds(NOW),
+        expires: Timestamp::from_seconds(NOW + lifetime),
+        source: credential.source.as_deref(),
+        payload: credential.payload,
+        now: Timestamp::from_seconds(NOW),
+        margin_seconds: 6,
+        asks: Asks::Content,
+        idempotency_key: None,
+    })?;
+    payment.in_time()?;
+    payment.check()
+}
+
+#[tokio::test]
+async fn our_own_sellers_are_paid_whatever_they_ask_for() {
+    let part = || Split::new(PARTNER.parse().unwrap(), usd!("0.0001")).memo("a share");
+    let plain = || Charge::okx(usdc(), PAY_TO.parse().unwrap());
+    let charges = [plain(), plain().external_id("order 7")];
+    for (drafts, splits, lifetime) in [
+        (true, 0, 300),
+        (true, 0, 3540),
+        (false, 0, 300),
+        (true, 1, 60),
+        (false, 1, 300),
+        (false, 10, 3540),
+    ] {
+        for charge in charges.clone() {
+            let charge = (0..splits).fold(charge, |charge, _| charge.split(part()));
+            let charge = charge.settle_with(Till { drafts });
+            let route = Route::priced(usd!("0.01")).description("a «word»");
+            let terms = charge.terms(&route).unwrap();
+            let mut challenge = challenge(&terms.request().clone().into());
+            challenge.expires = Some(rfc3339(NOW + lifetime));
+            let shop = Shop::open([mpp(&[challenge]), served()]).await;
+            let _ = Bench::new().buyer().get(shop.url()).send().await.unwrap();
+            let taken = is_taken(&*terms, &shop.seen()[1], lifetime);
+            taken.unwrap_or_else(|no| panic!("{drafts} {splits} {lifetime}: {no:?}"));
+        }
+    }
+}
+
+/// A seller takes nothing that ends sooner than a minute after the challenge: what we would cut
+/// short is not signed at all.
+#[tokio::test]
+async fn a_challenge_of_a_whole_day_gets_no_transfers_that_nobody_takes() {
+    let mut challenge = challenge(&invited(&[]));
+    challenge.expires = Some(rfc3339(NOW + 86_400));
+    let bill = Bill::read(&challenge, &[]).unwrap();
+    let consent = Consent::up_to(bill.amount(), Timestamp::from_seconds(NOW));
+    let signed = bill.transfers(&signer(), consent).await;
+    assert!(matches!(signed, Err(BillError::CannotPay(_))), "{signed:?}");
+    let before = Timestamp::from_seconds(NOW + 60);
+    let consent = Consent::up_to(bill.amount(), before);
+    assert!(bill.transfers(&signer(), consent).await.is_ok());
 }

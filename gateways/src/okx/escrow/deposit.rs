@@ -55,7 +55,7 @@ impl<S: Signer> OkxEscrow<S> {
             authorized_signer: Some(opening.authorized_signer).filter(|it| !it.is_zero()),
             deposit: kind,
         };
-        let errand = self.errand(id, key, 0);
+        let errand = self.bringing(deposit, key, 0);
         let request = self.request(deposit, payload);
         let receipt = match self.proven(self.sa.session_open(&request).await, id) {
             Ok(receipt) => receipt,
@@ -76,7 +76,7 @@ impl<S: Signer> OkxEscrow<S> {
             Some(held) => opened(opening, held),
             None => self.shown(id, Effect::Opened).await.map_err(unknown)?,
         };
-        self.attempts.end(key);
+        errand.ended();
         let transaction = receipt.reference;
         there(deposit, Moved { chain, transaction })
     }
@@ -99,7 +99,7 @@ impl<S: Signer> OkxEscrow<S> {
         is_payer(deposit, &before)?;
         // Its signature, or its transaction, is used up. Asked again, OKX may refuse it, and its
         // payer would take that for a no.
-        if self.attempts.is_done(key, self.clock.now()) {
+        if self.arrived.has(key, self.clock.now()) {
             return Ok(unmoved(before));
         }
         let is_sent = matches!(kind, Deposit::Hash { .. });
@@ -109,21 +109,21 @@ impl<S: Signer> OkxEscrow<S> {
             top_up_salt: (!is_sent).then_some(salt),
             deposit: kind,
         };
-        let errand = self.errand(id, key, before.deposit);
+        let errand = self.bringing(deposit, key, before.deposit);
         let with = |held: u128| held.saturating_add(deposit.amount());
         // What the payer has sent may be there before we look: then no sum tells.
         let effect = match is_sent {
             true => Effect::Opened,
-            false => Effect::Deposited(with(errand.earlier.unwrap_or(before.deposit))),
+            false => Effect::Deposited(with(errand.earlier().unwrap_or(before.deposit))),
         };
         let errand = errand.showing(effect);
         let request = self.request(deposit, payload);
         let receipt = match self.proven(self.sa.session_top_up(&request).await, id) {
             Ok(receipt) => receipt,
-            Err(unseen) if is_sent => return Err(self.not_found(&errand, unseen)),
+            Err(unseen) if is_sent => return Err(self.not_found(unseen)),
             Err(unseen) => {
                 let moved = self.concluded(&errand, unseen).await?;
-                self.arrived(key);
+                self.has_arrived(key);
                 return Ok(moved);
             }
         };
@@ -135,24 +135,32 @@ impl<S: Signer> OkxEscrow<S> {
             },
             _ => self.shown(id, effect).await.map_err(unknown)?,
         };
-        self.arrived(key);
+        errand.ended();
+        self.has_arrived(key);
         let transaction = receipt.reference;
         Ok(Moved { chain, transaction })
     }
 
     /// A deposit has come into its channel.
-    fn arrived(&self, key: B256) {
-        let now = self.clock.now();
-        self.attempts.done(key, now, self.attempted_until(now));
+    fn has_arrived(&self, key: B256) {
+        self.arrived.note(key, self.clock.now(), self.open_until());
     }
 
     /// Looking for what the payer has sent moves nothing, so each refusal stands for itself. Where
     /// none is clear, the payer has perhaps paid, and is not told to pay again.
-    fn not_found(&self, errand: &Errand, unseen: Unseen) -> Denied {
-        self.attempts.end(errand.key);
+    fn not_found(&self, unseen: Unseen) -> Denied {
         match unseen {
             Unseen::Called(fault) if is_definite(&fault) => self.compat.denied(fault),
             open => unknown(open),
+        }
+    }
+
+    /// Remembers a deposit that is about to be brought. Whoever names a transaction has it looked
+    /// up, which does nothing and costs a stranger nothing: no place is taken for that.
+    fn bringing(&self, deposit: &CheckedDeposit, key: B256, held: u128) -> Errand {
+        match deposit.proof() {
+            DepositProof::Hash(_) => Errand::looking(deposit.channel()),
+            _ => self.errand(&self.deposits, deposit.channel(), key, held),
         }
     }
 

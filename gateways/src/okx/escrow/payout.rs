@@ -61,7 +61,12 @@ impl<S: Signer> OkxEscrow<S> {
     ) -> Result<Moved, Denied> {
         let request = self.signed(action, id, voucher).await;
         let request = request.map_err(|error| Fault::unavailable("payee_signer", error))?;
-        let errand = self.errand(id, id.word(), chain.deposit).showing(effect);
+        let attempts = match action {
+            PayoutAction::Settle => &self.settlings,
+            PayoutAction::Close => &self.closings,
+        };
+        let errand = self.errand(attempts, id, id.word(), chain.deposit);
+        let errand = errand.showing(effect);
         let answer = match action {
             PayoutAction::Settle => self.sa.session_settle(&request).await,
             PayoutAction::Close => self.sa.session_close(&request).await,
@@ -71,7 +76,7 @@ impl<S: Signer> OkxEscrow<S> {
             Err(unseen) => return self.concluded(&errand, unseen).await,
         };
         let chain = self.shown(id, effect).await.map_err(unknown)?;
-        self.attempts.end(errand.key);
+        errand.ended();
         let transaction = receipt.reference;
         Ok(Moved { chain, transaction })
     }

@@ -66,6 +66,12 @@ fn who_could_not_look_has_not_refused() {
         "service unavailable",
         "settlement_timeout",
         "timed out",
+        // What went wrong on the way may have gone out before.
+        "system_error",
+        "RPC error, please retry",
+        "broadcast exception",
+        "server busy",
+        "try again later",
     ] {
         assert_eq!(Reason::read(text), Reason::Open, "{text}");
     }
