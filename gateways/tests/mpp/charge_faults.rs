@@ -278,6 +278,12 @@ async fn shown(shop: &Shop) -> Header {
 /// Asking moves nothing: each fault is one for now, and the transfer is good later.
 #[tokio::test]
 async fn each_fault_while_a_transfer_is_looked_up_leaves_it_good() {
+    for compat in [Compat::Draft, Compat::Okx] {
+        looked_up(compat).await;
+    }
+}
+
+async fn looked_up(compat: Compat) {
     let mut all: Vec<(Fault, &str)> = Vec::new();
     for act in [Act::CloseBefore, Act::CloseAfter] {
         all.push((Fault::new("reset", Undone, vec![act; 2]), ODD));
@@ -303,7 +309,8 @@ async fn each_fault_while_a_transfer_is_looked_up_leaves_it_good() {
         Fault::new("another transfer", Done, [Act::lie("reference", other)]),
         "402 verification_failed",
     ));
-    for (code, word, _) in REFUSALS {
+    for (code, draft, okx) in REFUSALS {
+        let word = if compat == Compat::Okx { okx } else { draft };
         all.push((Fault::new(format!("{code}"), Undone, [refuse(code)]), word));
     }
     all.push((
@@ -313,6 +320,7 @@ async fn each_fault_while_a_transfer_is_looked_up_leaves_it_good() {
     all.push((Fault::new("8000", Undone, [refuse(8000)]), NO));
     let plan = Plan {
         charges: Some(vec![CredentialType::Hash]),
+        compat,
         ..Plan::default()
     };
     let shop = Shop::planned(plan).await;

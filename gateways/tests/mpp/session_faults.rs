@@ -569,6 +569,56 @@ async fn while_the_status_can_not_be_read_nobody_is_served_and_nothing_is_lost()
     }
 }
 
+/// Before money moves the channel is looked at. What can't be read moves none.
+#[tokio::test]
+async fn what_is_wrong_with_the_status_before_a_call_moves_nothing() {
+    let stranger = json!(alloy_primitives::Address::repeat_byte(9).to_string());
+    let acts = [
+        (vec![Act::CloseBefore; 2], ODD),
+        (vec![Act::Status(500); 2], BUSY),
+        (vec![Act::Status(429); 2], BUSY),
+        (vec![refuse(50011); 2], BUSY),
+        (vec![Act::Garbage(b"{}".to_vec())], ODD),
+        (vec![Act::lie("deposit", json!(null))], ODD),
+        (vec![refuse(70003)], NO),
+        (vec![refuse(70010)], "410 session_channel_not_found"),
+        (
+            vec![Act::lie("payee", stranger.clone())],
+            "500 escrow_payee",
+        ),
+        (vec![Act::lie("payer", stranger)], "402 verification_failed"),
+    ];
+    for (acts, word) in acts {
+        let shop = Shop::open().await;
+        let id = shop.channel_of(1, DEPOSIT, 0).await;
+        shop.pay("/cheap", &shop.voucher(id, CENT)).await.served();
+        let held = shop.purses();
+        for (action, endpoint, payload) in [
+            ("topUp", TOP_UP, shop.top_up(Words::Okx, id, CENT, 1)),
+            ("close", CLOSE, shop.close(id, CENT)),
+        ] {
+            let header = shop.header("/cheap", &payload).await;
+            for act in &acts {
+                shop.okx.order(STATUS, act.clone());
+            }
+            let asked = shop.asked(endpoint);
+            let answer = shop.get("/cheap", std::slice::from_ref(&header)).await;
+            shop.okx.heal();
+            // Whose it is does not matter to a close.
+            if (action, word) != ("close", "402 verification_failed") {
+                assert_eq!(answer.word(), word, "{action} {acts:?}");
+                answer.is_a_no();
+                assert_eq!(shop.asked(endpoint), asked, "{action} {acts:?}");
+                if action == "topUp" {
+                    assert_eq!(shop.purses(), held, "{acts:?}");
+                }
+                let again = shop.get("/cheap", std::slice::from_ref(&header)).await;
+                assert_eq!(again.word(), "200", "{action} {acts:?}");
+            }
+        }
+    }
+}
+
 /// A status that says less than there is keeps a buyer from buying, not a seller from its money.
 #[tokio::test]
 async fn a_status_that_says_less_than_there_is_loses_no_voucher() {

@@ -2,12 +2,13 @@ use alloy_primitives::B256;
 use mpp_core::refuse;
 use mpp_evm::session::{ChainState, CheckedDeposit, DepositProof, Moved, Opening, Purpose};
 use payment_core::{Denied, Fault};
+use payment_evm::Signer;
 
 use super::super::compat::{is_definite, ours, unknown};
 use super::super::wire::{Deposit, DepositPayload, DepositRequest, Source};
-use super::{Effect, Errand, OkxEscrow, Unseen, finalized, unknown_channel, unmoved};
+use super::{Effect, Errand, OkxEscrow, Unseen, finalized, unmoved};
 
-impl<S> OkxEscrow<S> {
+impl<S: Signer> OkxEscrow<S> {
     pub(super) async fn take_in(&self, deposit: &CheckedDeposit) -> Result<Moved, Denied> {
         let (kind, key) = match deposit.proof() {
             DepositProof::Authorization {
@@ -91,8 +92,7 @@ impl<S> OkxEscrow<S> {
         key: B256,
     ) -> Result<Moved, Denied> {
         let id = deposit.channel();
-        let before = self.look(id).await.map_err(ours)?;
-        let before = before.ok_or_else(unknown_channel)?;
+        let before = self.ours(id).await?;
         if before.finalized {
             return Err(finalized());
         }

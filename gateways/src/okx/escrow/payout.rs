@@ -42,7 +42,7 @@ impl<S: Signer> OkxEscrow<S> {
     }
 
     /// The channel, which must pay the account whose key we have.
-    async fn ours(&self, id: ChannelId) -> Result<ChainState, Denied> {
+    pub(super) async fn ours(&self, id: ChannelId) -> Result<ChainState, Denied> {
         let chain = self.look(id).await.map_err(ours)?;
         let chain = chain.ok_or_else(unknown_channel)?;
         match chain.payee == self.signer.address() {
