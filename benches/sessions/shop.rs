@@ -171,6 +171,8 @@ impl NeverAsked {
 }
 
 impl Escrow for NeverAsked {
+    fn taken_up(&self, _: ChannelId) {}
+
     fn chain_id(&self) -> u64 {
         BASE_SEPOLIA
     }

@@ -106,6 +106,8 @@ fn on_chain(deposit: u128) -> ChainState {
 struct Chain;
 
 impl Escrow for Chain {
+    fn taken_up(&self, _: ChannelId) {}
+
     fn chain_id(&self) -> u64 {
         CHAIN
     }

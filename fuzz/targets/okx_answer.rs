@@ -20,7 +20,7 @@ mod fault;
 #[allow(dead_code)]
 mod wire;
 
-use code::{ApiCode, SaCode};
+use code::ApiCode;
 use fault::OkxFault;
 
 fuzz_target!(|input: &[u8]| {

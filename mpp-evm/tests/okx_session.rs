@@ -44,6 +44,8 @@ impl OneChannel {
 }
 
 impl Escrow for OneChannel {
+    fn taken_up(&self, _: ChannelId) {}
+
     fn chain_id(&self) -> u64 {
         196
     }

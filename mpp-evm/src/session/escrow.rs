@@ -68,7 +68,7 @@ pub trait Escrow: Send + Sync + 'static {
     /// Told before a closing is taken up that somebody has left, perhaps another process: what that
     /// one has sent may yet do something. Where no look at the chain tells, a refusal of ours is no
     /// definite no for as long as that may be. An escrow that stands before another passes it on.
-    fn taken_up(&self, _id: ChannelId) {}
+    fn taken_up(&self, id: ChannelId);
 }
 
 /// What an escrow says after it has moved money.

@@ -418,6 +418,10 @@ impl<P: Signer + 'static> Escrow for OnchainEscrow<P> {
     async fn close(&self, id: ChannelId, voucher: Option<&SignedVoucher>) -> Result<Moved, Denied> {
         self.finish(id, voucher).await
     }
+
+    fn taken_up(&self, _: ChannelId) {
+        // The chain tells what has become of it.
+    }
 }
 
 impl<P: Signer> OnchainEscrow<P> {

@@ -461,6 +461,10 @@ struct Counted {
 }
 
 impl Escrow for Counted {
+    fn taken_up(&self, id: ChannelId) {
+        self.escrow.taken_up(id);
+    }
+
     fn chain_id(&self) -> u64 {
         self.escrow.chain_id()
     }
