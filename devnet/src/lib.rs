@@ -25,6 +25,7 @@ mod artifacts;
 mod block;
 mod chain;
 mod clock;
+pub mod ears;
 mod error;
 mod escrow;
 mod evm;

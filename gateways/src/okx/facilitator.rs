@@ -43,8 +43,8 @@ use super::{ApiCode, BASE_URL, OkxFault, OkxKeys, OkxOptions, settle_answer};
 ///   OKX having taken it for a batch.
 /// - What is under way is asked about for [`OkxOptions::poll_for`], and then again when the buyer
 ///   comes back. In doubt it stays under way: where an answer was lost before it named a
-///   transaction, and OKX will not repeat it, or names one that it does not know afterwards, the
-///   payment is neither delivered nor asked for again until somebody looks at the chain.
+///   transaction that OKX knows, and OKX will not repeat it, the payment is neither delivered nor
+///   asked for again until somebody looks at the chain.
 /// - What OKX turns away (429, a code such as 50011 or 50113) is taken for not done.
 /// - Why OKX refuses is put in our own words.
 #[derive(Clone)]

@@ -1,90 +1,14 @@
 //! Nothing secret is logged, at any level (RULES.md, T124).
 
-use std::fmt::{Debug, Write as _};
-use std::sync::Mutex;
-
+use devnet::ears;
 use devnet::okx::{Act, Endpoint};
 use mpp_evm::session::Keeper;
 use serde_json::Value;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use crate::answer::UPSTREAM;
 use crate::faults::{refuse, refuse_after};
 use crate::purse::{BOTH, Words, credential_of};
 use crate::shop::{CENT, Header, KEY, Shop};
-
-/// Keeps every word of every span and event of this process, but for those of the stand-ins.
-#[derive(Clone, Copy)]
-struct Listener;
-
-/// What was said.
-static SAID: Mutex<String> = Mutex::new(String::new());
-
-fn note(words: std::fmt::Arguments<'_>) {
-    writeln!(SAID.lock().unwrap(), "{words}").unwrap();
-}
-
-impl Visit for Listener {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        note(format_args!("{}={value:?}", field.name()));
-    }
-}
-
-/// The chain, and OKX, are stand-ins; on a chain, every transaction is public.
-fn is_a_stand_in(target: &str) -> bool {
-    ["devnet", "trie"].iter().any(|of| target.starts_with(of))
-}
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        !is_a_stand_in(metadata.target())
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Self);
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Self);
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        note(format_args!("{}", event.metadata().target()));
-        event.record(&mut Self);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-struct Ears;
-
-impl log::Log for Ears {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        !is_a_stand_in(metadata.target())
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            note(format_args!("{} {}", record.target(), record.args()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// Listens to this whole process, which other tests may share.
-fn listen() {
-    log::set_logger(&Ears).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    tracing::subscriber::set_global_default(Listener).unwrap();
-}
 
 /// Every signature in a document, in halves.
 fn signatures(json: &Value, secrets: &mut Vec<String>) {
@@ -112,7 +36,7 @@ async fn shown(shop: &Shop, header: &Header, secrets: &mut Vec<String>) {
 
 #[tokio::test]
 async fn t124_no_log_line_holds_a_key_a_header_a_signature_or_a_text_of_okx() {
-    listen();
+    ears::listen().unwrap();
     let shop = Shop::open().await;
     let account = shop.okx.account();
     let mut secrets = vec![
@@ -183,17 +107,8 @@ async fn t124_no_log_line_holds_a_key_a_header_a_signature_or_a_text_of_okx() {
     }
     assert!(secrets.len() > 300, "{}", secrets.len());
     let debug = format!("{:?} {:?} {:?}", shop.escrow, shop.desk, shop.okx);
-    let said = SAID.lock().unwrap().clone();
-    assert!(said.contains("refused by OKX") && said.contains("payment refused"));
-    let said = (said + &debug).to_lowercase();
-    for secret in secrets {
-        let secret = secret.to_lowercase();
-        if let Some(at) = said.find(&secret) {
-            let from = at.saturating_sub(800);
-            panic!(
-                "said is: {}",
-                String::from_utf8_lossy(&said.as_bytes()[from..at + secret.len()])
-            );
-        }
-    }
+    let heard = ears::heard();
+    assert!(heard.contains("refused by okx") && heard.contains("payment refused"));
+    let heard = heard + &debug.to_lowercase();
+    assert_eq!(ears::telling_line(&heard, &secrets), None);
 }

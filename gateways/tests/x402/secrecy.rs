@@ -1,99 +1,19 @@
 //! Nothing secret is logged, at any level (RULES.md, T124).
 
-use std::fmt::{Debug, Write as _};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use alloy_primitives::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use devnet::ears;
 use devnet::okx::{Act, Endpoint, Okx};
 use serde_json::{Value, json};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use crate::purse::{By, header};
 use crate::shop::{Plan, Shop};
 use crate::words::{
     AT_THE_DOOR, INSIDE, LOOSE_TALK, beside, garbage, is_telling, refuse, refuse_after, say,
 };
-
-/// Keeps every word of every span and event of this process, but for those of the stand-ins.
-#[derive(Clone, Copy)]
-struct Listener;
-
-/// What was said, while somebody listens.
-static SAID: Mutex<Option<String>> = Mutex::new(None);
-
-fn note(words: std::fmt::Arguments<'_>) {
-    if let Some(said) = SAID.lock().unwrap().as_mut() {
-        writeln!(said, "{words}").unwrap();
-    }
-}
-
-/// The chain is a stand-in too; on it, every transaction is public.
-fn is_ours(target: &str) -> bool {
-    !["devnet", "trie", "revm"]
-        .iter()
-        .any(|of| target.starts_with(of))
-}
-
-impl Visit for Listener {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        note(format_args!("{}={value:?}", field.name()));
-    }
-}
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_ours(metadata.target())
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Self);
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Self);
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        note(format_args!("{}", event.metadata().target()));
-        event.record(&mut Self);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-struct Ears;
-
-impl log::Log for Ears {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        is_ours(metadata.target())
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            note(format_args!("{} {}", record.target(), record.args()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// Listens to this whole process, which other tests may share.
-fn listen() {
-    log::set_logger(&Ears).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    tracing::subscriber::set_global_default(Listener).unwrap();
-    *SAID.lock().unwrap() = Some(String::new());
-}
 
 /// What must not be said about a payment: header, signature and certificate in any spelling.
 fn secrets_of(envelope: &Value) -> Vec<String> {
@@ -175,15 +95,9 @@ async fn run(shop: &Shop) -> Vec<String> {
     secrets
 }
 
-fn line_of(said: &str, at: usize) -> &str {
-    let from = said[..at].rfind('\n').map_or(0, |end| end + 1);
-    let to = said[at..].find('\n').map_or(said.len(), |end| at + end);
-    &said[from..to]
-}
-
 #[tokio::test]
 async fn t124_no_log_line_holds_a_key_a_payment_or_a_text_of_okxs() {
-    listen();
+    ears::listen().unwrap();
     let plan = Plan::default().options(|options| {
         let options = options.attempts(2).poll_for(Duration::from_millis(5));
         options.poll_every(Duration::from_millis(2))
@@ -193,22 +107,18 @@ async fn t124_no_log_line_holds_a_key_a_payment_or_a_text_of_okxs() {
     for wallet in &shop.net.buyers[..2] {
         secrets.push(wallet.key.to_string()[2..].to_owned());
     }
-    let said = SAID.lock().unwrap().take().unwrap().to_lowercase();
-    for heard in [
+    let heard = ears::heard();
+    for words in [
         "payment refused",
         "calling okx again",
         "asking okx about a settlement",
     ] {
-        assert!(said.contains(heard), "{heard} was not heard");
+        assert!(heard.contains(words), "{words} was not heard");
     }
-    for line in said.lines() {
+    for line in heard.lines() {
         assert!(!is_telling(line.as_bytes()), "{line}");
     }
-    for secret in secrets {
-        if let Some(at) = said.find(&secret.to_lowercase()) {
-            panic!("a secret is logged: {}", line_of(&said, at));
-        }
-    }
+    assert_eq!(ears::telling_line(&heard, &secrets), None);
 }
 
 #[tokio::test]
