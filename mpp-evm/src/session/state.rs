@@ -427,6 +427,9 @@ mod optional_address {
 mod signature_bytes {
     use super::*;
 
+    /// Characters of a signature in hex.
+    const HEX_LENGTH: usize = "0x".len() + 2 * 65;
+
     pub(super) fn serialize<S: Serializer>(
         value: &Option<VoucherSignature>,
         serializer: S,
@@ -442,7 +445,8 @@ mod signature_bytes {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
-        if text.starts_with("0x") {
+        // By its length, not by how it begins: one of 4096 texts in base64 begins with `0x` too.
+        if text.len() == HEX_LENGTH {
             let bytes = wire::fixed_hex(&text).map_err(serde::de::Error::custom)?;
             return Ok(Some(VoucherSignature(bytes)));
         }

@@ -36,6 +36,30 @@ fn written(channel: &Channel) -> Vec<u8> {
     ChannelState::from(channel).to_json().unwrap()
 }
 
+/// In either spelling, whatever it begins with: a voucher that can't be read again is lost.
+#[test]
+fn every_signature_is_read_as_it_was_written() {
+    let buyer = Buyer::new(1);
+    let mut record = foreign(&buyer);
+    let mut signature = [7; 65];
+    // Every two characters that base64 can begin with.
+    let seconds = || (0..=255).step_by(16);
+    for (first, second) in (0..=255).flat_map(|first| seconds().map(move |second| (first, second)))
+    {
+        signature[..2].copy_from_slice(&[first, second]);
+        let base64 = STANDARD.encode(signature);
+        for spelling in [base64, hex::encode_prefixed(signature)] {
+            record["highestVoucherSignature"] = json!(spelling);
+            let state: ChannelState = serde_json::from_value(record.clone()).unwrap();
+            let read = state.highest_voucher_signature.unwrap();
+            assert_eq!(read.to_bytes(), signature, "{spelling}");
+            let again = serde_json::to_vec(&state).unwrap();
+            let again = ChannelState::from_json(&again).unwrap();
+            assert_eq!(again.highest_voucher_signature, Some(read));
+        }
+    }
+}
+
 #[test]
 fn the_record_of_another_sdk_is_a_sound_channel() {
     let buyer = Buyer::new(1);
