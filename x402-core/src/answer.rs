@@ -113,7 +113,8 @@ impl SettleAnswer {
     ///
     /// A "no" counts as one only when it can't be a settlement under way: not without a reason,
     /// not with a server error, not with a transaction beside it (unless that is said to have
-    /// failed), not with a `status` other than `failed`, and not for reasons that an earlier attempt of the same payment would explain.
+    /// failed), not with a `status` other than `failed`, and not for reasons that an earlier attempt
+    /// of the same payment would explain.
     ///
     /// # Errors
     ///

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Who verifies and settles, and who is asked about there.
@@ -13,29 +12,29 @@ pub(crate) struct Outside<F> {
 /// Whoever makes one up costs us a call and a place among the requests in work, and no limit by
 /// payer holds it back. So they have few places: those who can prove themselves keep the rest.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd(Arc<AtomicUsize>);
+pub(crate) struct Crowd(AtomicUsize);
 
 /// One of them. Counts until dropped.
 #[derive(Debug)]
-pub(crate) struct InCrowd(Arc<AtomicUsize>);
+pub(crate) struct InCrowd<'c>(&'c Crowd);
 
 /// Unproven payments that are verified at once.
 const MOST: usize = 64;
 
 impl Crowd {
     /// A place, while there is one.
-    pub(crate) fn enter(&self) -> Option<InCrowd> {
+    pub(crate) fn enter(&self) -> Option<InCrowd<'_>> {
         let count = |count: usize| (count < MOST).then_some(count + 1);
         let entered = self
             .0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, count);
-        entered.ok().map(|_| InCrowd(Arc::clone(&self.0)))
+        entered.ok().map(|_| InCrowd(self))
     }
 }
 
-impl Drop for InCrowd {
+impl Drop for InCrowd<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
