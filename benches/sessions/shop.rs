@@ -16,7 +16,7 @@ use mpp_evm::session::{
 };
 use payment_core::{
     Admission, BoxFuture, Clock, Denied, Fault, Gate, HoldError, Outcome, Route, RouteGate, Secret,
-    Served, Spawn, Timestamp, usd,
+    Served, Spawn, Timer, Timestamp, usd,
 };
 use payment_evm::Token;
 
@@ -148,6 +148,12 @@ impl Spawn for Stays {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         // Dropped as it is: `at_once` has failed by then.
         drop(task);
+    }
+}
+
+impl Timer for Stays {
+    fn sleep(&self, _: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
     }
 }
 

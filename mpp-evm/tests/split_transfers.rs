@@ -17,7 +17,7 @@ use mpp_core::{Challenge, Mpp};
 use mpp_evm::{Charge, ChargeBackend, CheckedCharge, CredentialType, Proof, Split};
 use payment_core::{
     Admission, BoxFuture, Denied, Gate, HoldError, ManualClock, Outcome, Pending, RouteGate,
-    Secret, Served, Spawn, Timestamp, usd,
+    Secret, Served, Spawn, Timer, Timestamp, usd,
 };
 use payment_evm::Authorization;
 use serde_json::{Value, json};
@@ -88,6 +88,12 @@ struct Tokio;
 impl Spawn for Tokio {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for Tokio {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

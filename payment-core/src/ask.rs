@@ -1,8 +1,13 @@
 use std::borrow::Cow;
 
-use crate::Timestamp;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
 
-/// One request, as protocols see it: read from the head once, owned, nothing to re-read.
+use crate::alarm::Alarm;
+use crate::{RequestHead, Timestamp};
+
+/// One request, as protocols, pricers and hooks see it: read from the head once, owned, nothing to
+/// re-read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ask {
@@ -25,9 +30,35 @@ pub struct Ask {
     pub idempotency_key: Option<Box<str>>,
     /// The `Accept-Payment` preferences, when the client sent exactly one readable value.
     pub accept_payment: Option<Box<str>>,
+    /// The headers that the route's pricer and hooks asked for, and no others.
+    pub headers: HeaderMap,
+    /// The body, where the route's price is read from it: the bytes that the handler will read.
+    pub body: Option<Bytes>,
+    /// Ends what takes too long.
+    pub alarm: Alarm,
 }
 
 impl Ask {
+    /// A request for this path, at this moment, with nothing else to it. For protocols under test.
+    #[must_use]
+    pub fn new(now: Timestamp, method: &'static str, path: impl Into<Box<str>>) -> Self {
+        let path = path.into();
+        Self {
+            now,
+            method: Cow::Borrowed(method),
+            resource: format!("http://localhost{path}").into(),
+            path,
+            query: None,
+            canonical: false,
+            has_body: false,
+            idempotency_key: None,
+            accept_payment: None,
+            headers: HeaderMap::new(),
+            body: None,
+            alarm: Alarm::default(),
+        }
+    }
+
     /// The path part of the canonical URL.
     #[must_use]
     pub fn resource_path(&self) -> &str {
@@ -35,6 +66,26 @@ impl Ask {
         match self.resource[after_scheme..].find('/') {
             Some(at) => &self.resource[after_scheme + at..],
             None => "/",
+        }
+    }
+
+    /// The text of a header that was asked for, when the client sent exactly one readable value.
+    #[must_use]
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let sole = values.next()?;
+        values.next().is_none().then(|| sole.to_str().ok())?
+    }
+
+    /// Keeps these headers of the head.
+    #[expect(dead_code, reason = "pricers and hooks ask for them")]
+    pub(crate) fn keep_headers(&mut self, names: &[HeaderName], head: &dyn RequestHead) {
+        for name in names {
+            head.each_value(name.as_str(), &mut |value| {
+                if let Ok(value) = http::HeaderValue::from_bytes(value) {
+                    self.headers.append(name, value);
+                }
+            });
         }
     }
 }

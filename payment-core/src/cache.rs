@@ -5,8 +5,7 @@ use crate::reply::VARY_ON;
 /// Merges `private` into what the handler said about caching a paid response.
 ///
 /// `public` and `s-maxage` would let a shared cache give a paid answer away, so they go.
-#[must_use]
-pub fn merge_private(handler: Option<&str>) -> HeaderValue {
+pub(crate) fn merge_private(handler: Option<&str>) -> HeaderValue {
     const PRIVATE: HeaderValue = HeaderValue::from_static("private");
     let Some(handler) = handler else {
         return PRIVATE;
@@ -27,13 +26,24 @@ pub fn merge_private(handler: Option<&str>) -> HeaderValue {
 }
 
 /// Adds the payment headers to what the handler said its response varies on.
-#[must_use]
-pub fn merge_vary(handler: Option<&str>) -> HeaderValue {
+pub(crate) fn merge_vary(handler: Option<&str>) -> HeaderValue {
     const OURS: HeaderValue = HeaderValue::from_static(VARY_ON);
     match handler.map(str::trim) {
         None | Some("") => OURS,
         Some("*") => HeaderValue::from_static("*"),
         Some(theirs) => HeaderValue::from_str(&format!("{theirs}, {VARY_ON}")).unwrap_or(OURS),
+    }
+}
+
+/// Adds our entries to a list that the handler began.
+pub(crate) fn merge_list(handler: Option<&str>, ours: &HeaderValue) -> HeaderValue {
+    let theirs = handler.map(str::trim).filter(|text| !text.is_empty());
+    match (theirs, ours.to_str()) {
+        (Some("*"), _) => HeaderValue::from_static("*"),
+        (Some(theirs), Ok(text)) => {
+            HeaderValue::from_str(&format!("{theirs}, {text}")).unwrap_or_else(|_| ours.clone())
+        }
+        _ => ours.clone(),
     }
 }
 

@@ -2,11 +2,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::BoxFuture;
+use crate::{BoxFuture, Timer};
 
-/// Where work goes on when the request it began in is gone. Frameworks implement it on their
-/// runtime.
-pub trait Spawn: Clone + Send + Sync + Unpin + 'static {
+/// Where work goes on when the request it began in is gone, and how time passes for what waits.
+/// Frameworks implement it on their runtime.
+pub trait Spawn: Timer + Clone + Unpin {
     /// Runs the task to its end, whatever becomes of the caller. Must not panic; it is called
     /// from destructors, also while a panic unwinds.
     fn spawn(&self, task: BoxFuture<'static, ()>);
@@ -68,6 +68,12 @@ mod tests {
     impl Spawn for Spawned {
         fn spawn(&self, task: BoxFuture<'static, ()>) {
             self.0.lock().expect("not poisoned").push(task);
+        }
+    }
+
+    impl Timer for Spawned {
+        fn sleep(&self, _: std::time::Duration) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
         }
     }
 

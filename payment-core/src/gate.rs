@@ -2,12 +2,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::inflight::InFlight;
 use crate::job::Claimed;
 use crate::{
-    Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, Problem,
+    Alarm, Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, Problem,
     ReplayGuard, Reply, RequestHead, Route, SystemClock,
 };
 
@@ -284,6 +284,25 @@ pub enum Admission<G = MemoryReplayGuard> {
     Priced(Job<G>),
 }
 
+/// Decides what is to happen with each request: the gate of one route, or a table of many.
+/// Framework crates are generic over it.
+pub trait Admit: Clone + Send + Sync + 'static {
+    /// Where used credentials are remembered.
+    type Guard: ReplayGuard;
+
+    /// Reads the head once and decides. `None` where the request is not priced: the handler is
+    /// called, and nothing was allocated.
+    fn admit(&self, head: &dyn RequestHead) -> Option<Admission<Self::Guard>>;
+}
+
+impl<G: ReplayGuard> Admit for RouteGate<G> {
+    type Guard = G;
+
+    fn admit(&self, head: &dyn RequestHead) -> Option<Admission<G>> {
+        Some(Self::admit(self, head))
+    }
+}
+
 impl<G: ReplayGuard> RouteGate<G> {
     /// Reads the head once and decides what is to happen. Synchronous; nothing is awaited and
     /// nothing of the head is kept by reference.
@@ -328,6 +347,9 @@ impl<G: ReplayGuard> RouteGate<G> {
             has_body: head.has_body(),
             idempotency_key: sole_value(head, "idempotency-key"),
             accept_payment: sole_value(head, "accept-payment"),
+            headers: HeaderMap::new(),
+            body: None,
+            alarm: Alarm::default(),
         }
     }
 }

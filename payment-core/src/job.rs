@@ -8,8 +8,8 @@ use crate::detach::{Detach, Spawn};
 use crate::gate::Priced;
 use crate::permit::authorize;
 use crate::{
-    Ask, Claim, Denied, Fault, MemoryReplayGuard, Paid, Purpose, Refusal, ReplayGuard, Reply,
-    Timing,
+    Alarm, Ask, Claim, Denied, Fault, MemoryReplayGuard, Paid, Purpose, Refusal, ReplayGuard,
+    Reply, Timing,
 };
 
 /// One request at a priced route, ready to run. Owns all it needs.
@@ -106,9 +106,10 @@ impl<G: ReplayGuard> Job<G> {
     {
         let Self {
             priced,
-            ask,
+            mut ask,
             claimed,
         } = self;
+        ask.alarm = Alarm::new(spawn.clone());
         let claim = match claimed {
             Claimed::Something(claim) => claim,
             Claimed::Nothing => return Ok(Outcome::Reply(priced.unpaid(&ask, None).await)),

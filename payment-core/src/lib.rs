@@ -13,6 +13,7 @@
 //! - A settlement once begun finishes, whatever the client does.
 
 mod account;
+mod alarm;
 mod answer;
 mod ask;
 mod cache;
@@ -30,6 +31,7 @@ mod meter;
 mod money;
 mod network;
 mod paid;
+mod paywall;
 mod permit;
 mod problem;
 mod protocol;
@@ -39,20 +41,21 @@ mod request;
 mod route;
 mod secret;
 mod sse;
+mod stamp;
 mod stream;
 mod tariff;
 mod units;
 
 pub use account::{Account, Asset};
+pub use alarm::{Alarm, Elapsed};
 pub use ask::Ask;
-pub use cache::{merge_private, merge_vary};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use denied::{Denied, Fault, Pending, Refusal};
 pub use detach::Spawn;
 pub use future::{BoxFuture, Soon};
-pub use gate::{Admission, ConfigError, Gate, GateBuilder, RouteGate};
+pub use gate::{Admission, Admit, ConfigError, Gate, GateBuilder, RouteGate};
 pub use job::{HoldError, Job, Outcome, Served};
 pub use json::{JsonLimits, StrictJsonError, strict_json};
 pub use limits::Limits;
@@ -61,6 +64,7 @@ pub use meter::{Meter, Short, Tab};
 pub use money::{Inexact, Money, MoneyError, Price};
 pub use network::{Network, NetworkError};
 pub use paid::Paid;
+pub use paywall::{Page, Paywall};
 pub use problem::Problem;
 pub use protocol::{
     Challenge, Claim, Offering, Payment, PaymentProtocol, ProtocolName, Purpose, Receipt,
@@ -73,6 +77,7 @@ pub use request::RequestHead;
 pub use route::{Route, Timing};
 pub use secret::Secret;
 pub use sse::{BoxError, IntoSseEvent, SseEvent, SseEventError};
+pub use stamp::{ResponseHead, remove_receipts, stamp};
 pub use stream::{SseTerms, Timer};
 pub use tariff::Tariff;
 pub use units::{Units, UnitsError};

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use payment_core::{
     Admission, Ask, Challenge, Claim, ConfigError, Denied, Fault, Gate, HoldError, Money, Offering,
     Outcome, Payment, PaymentProtocol, Problem, ProtocolName, Refusal, Reply, RequestHead, Route,
-    Served, Soon, Spawn, usd,
+    Served, Soon, Spawn, Timer, usd,
 };
 
 use crate::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
@@ -131,6 +131,12 @@ struct NoSpawn;
 
 impl Spawn for NoSpawn {
     fn spawn(&self, _: payment_core::BoxFuture<'static, ()>) {}
+}
+
+impl Timer for NoSpawn {
+    fn sleep(&self, _: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 struct Never;

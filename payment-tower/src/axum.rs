@@ -40,7 +40,7 @@ use http::StatusCode;
 use http::request::Parts;
 use payment_core::{IntoSseEvent, Problem, Reply};
 
-use crate::{Sse, stamp};
+use crate::{Sse, reply};
 
 /// The payment that opened the route: who paid, how much, by which protocol.
 ///
@@ -147,7 +147,7 @@ impl std::error::Error for NotMetered {}
 
 impl IntoResponse for NotMetered {
     fn into_response(self) -> Response {
-        stamp::reply::<Body>(Reply::problem(&NOT_METERED)).map(Body::new)
+        reply::response::<Body>(Reply::problem(&NOT_METERED)).map(Body::new)
     }
 }
 
@@ -165,7 +165,7 @@ impl std::error::Error for NotPriced {}
 
 impl IntoResponse for NotPriced {
     fn into_response(self) -> Response {
-        stamp::reply::<Body>(Reply::problem(&NOT_PRICED)).map(Body::new)
+        reply::response::<Body>(Reply::problem(&NOT_PRICED)).map(Body::new)
     }
 }
 

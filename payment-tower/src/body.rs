@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::stamp;
+use payment_core::remove_receipts;
 
 pin_project! {
     /// The body of a response behind the gate: the handler's own, or one that is there as a whole.
@@ -55,7 +55,7 @@ impl<B: Body> Body for PaymentBody<B> {
                     // What is `Bytes` already is not copied.
                     let mut frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
                     if let Some(trailers) = frame.trailers_mut() {
-                        stamp::remove_receipts(trailers);
+                        remove_receipts(trailers);
                     }
                     Poll::Ready(Some(Ok(frame)))
                 }
@@ -67,7 +67,7 @@ impl<B: Body> Body for PaymentBody<B> {
                     return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
                 }
                 Poll::Ready(trailers.take().map(|mut trailers| {
-                    stamp::remove_receipts(&mut trailers);
+                    remove_receipts(&mut trailers);
                     Ok(Frame::trailers(trailers))
                 }))
             }

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Response;
-use payment_core::{BoxFuture, Outcome, Reply};
+use payment_core::{BoxFuture, Outcome, Reply, stamp};
 use pin_project_lite::pin_project;
 
 use crate::held::Held;
-use crate::{PaymentBody, stamp};
+use crate::{PaymentBody, reply};
 
 type Run<B, E> = BoxFuture<'static, Result<Outcome<Held<B>>, E>>;
 
@@ -19,22 +19,29 @@ pin_project! {
     ///
     /// May be dropped at any time. Before the settlement begins the payment is given back; once it
     /// has begun it finishes, and the same credential gets what was paid for.
-    pub struct ResponseFuture<B, E> {
+    pub struct ResponseFuture<F, B, E> {
         #[pin]
-        state: State<B, E>,
+        state: State<F, B, E>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<B, E> {
+    enum State<F, B, E> {
+        Free { #[pin] future: F },
         // `None` once given.
         Answer { reply: Option<Reply> },
         Job { #[pin] run: Run<B, E> },
     }
 }
 
-impl<B, E> ResponseFuture<B, E> {
+impl<F, B, E> ResponseFuture<F, B, E> {
+    pub(crate) const fn free(future: F) -> Self {
+        Self {
+            state: State::Free { future },
+        }
+    }
+
     pub(crate) const fn answer(reply: Reply) -> Self {
         Self {
             state: State::Answer { reply: Some(reply) },
@@ -48,24 +55,34 @@ impl<B, E> ResponseFuture<B, E> {
     }
 }
 
-impl<B, E> Future for ResponseFuture<B, E> {
+impl<F, B, E> Future for ResponseFuture<F, B, E>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
     type Output = Result<Response<PaymentBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
+            StateProj::Free { future } => future
+                .poll(context)
+                .map_ok(|response| response.map(PaymentBody::inner)),
             StateProj::Answer { reply } => match reply.take() {
-                Some(reply) => Poll::Ready(Ok(stamp::reply(reply))),
+                Some(reply) => Poll::Ready(Ok(reply::response(reply))),
                 None => Poll::Pending,
             },
             StateProj::Job { run } => run.poll(context).map_ok(|outcome| match outcome {
-                Outcome::Served { response, stamps } => stamp::served(response.release(), stamps),
-                Outcome::Reply(reply) => stamp::reply(reply),
+                Outcome::Served { response, stamps } => {
+                    let mut response = response.release();
+                    stamp(&mut response, stamps);
+                    response
+                }
+                Outcome::Reply(reply) => reply::response(reply),
             }),
         }
     }
 }
 
-impl<B, E> fmt::Debug for ResponseFuture<B, E> {
+impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-use payment_core::{ConfigError, Gate, MemoryReplayGuard, ReplayGuard, Route, RouteGate};
+use payment_core::{Admit, ConfigError, Gate, ReplayGuard, Route, RouteGate};
 use tower_layer::Layer;
 
 use crate::PaymentService;
@@ -13,43 +13,38 @@ pub trait GateExt {
     /// # Errors
     ///
     /// `ConfigError` when the price can't be charged exactly or no protocol takes the route.
-    fn priced(&self, route: impl Into<Route>) -> Result<PaymentLayer<Self::Guard>, ConfigError>;
+    fn priced(
+        &self,
+        route: impl Into<Route>,
+    ) -> Result<PaymentLayer<RouteGate<Self::Guard>>, ConfigError>;
 }
 
 impl<G: ReplayGuard> GateExt for Gate<G> {
     type Guard = G;
 
-    fn priced(&self, route: impl Into<Route>) -> Result<PaymentLayer<G>, ConfigError> {
+    fn priced(&self, route: impl Into<Route>) -> Result<PaymentLayer<RouteGate<G>>, ConfigError> {
         self.route(route).map(PaymentLayer::new)
     }
 }
 
-/// Puts the gate of one route in front of a service. Cheap to clone.
-#[derive(Debug)]
-pub struct PaymentLayer<G = MemoryReplayGuard> {
-    gate: RouteGate<G>,
+/// Puts a gate in front of a service: the gate of one route, or a table of many. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PaymentLayer<A = RouteGate> {
+    gate: A,
 }
 
-impl<G: ReplayGuard> PaymentLayer<G> {
+impl<A: Admit> PaymentLayer<A> {
     /// The layer of this gate.
     #[must_use]
-    pub const fn new(gate: RouteGate<G>) -> Self {
+    pub const fn new(gate: A) -> Self {
         Self { gate }
     }
 }
 
-impl<G> Clone for PaymentLayer<G> {
-    fn clone(&self) -> Self {
-        Self {
-            gate: self.gate.clone(),
-        }
-    }
-}
+impl<S, A: Clone> Layer<S> for PaymentLayer<A> {
+    type Service = PaymentService<S, A>;
 
-impl<S, G> Layer<S> for PaymentLayer<G> {
-    type Service = PaymentService<S, G>;
-
-    fn layer(&self, inner: S) -> PaymentService<S, G> {
+    fn layer(&self, inner: S) -> PaymentService<S, A> {
         PaymentService {
             gate: self.gate.clone(),
             inner,

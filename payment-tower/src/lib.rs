@@ -43,10 +43,10 @@ mod future;
 mod head;
 mod held;
 mod layer;
+mod reply;
 mod service;
 mod spawn;
 mod sse;
-mod stamp;
 
 pub use body::PaymentBody;
 pub use future::ResponseFuture;

@@ -3,40 +3,31 @@ use std::task::{Context, Poll};
 
 use http::{Method, Request, Response};
 use http_body::Body;
-use payment_core::{Admission, MemoryReplayGuard, ReplayGuard, RouteGate};
+use payment_core::{Admission, Admit, RouteGate};
 use tower_service::Service;
 
 use crate::head::Head;
 use crate::held::Held;
 use crate::{PaymentBody, ResponseFuture, TokioSpawn};
 
-/// A service behind the gate of its route.
-#[derive(Debug)]
-pub struct PaymentService<S, G = MemoryReplayGuard> {
-    pub(crate) gate: RouteGate<G>,
+/// A service behind a gate.
+#[derive(Clone, Debug)]
+pub struct PaymentService<S, A = RouteGate> {
+    pub(crate) gate: A,
     pub(crate) inner: S,
 }
 
-impl<S: Clone, G> Clone for PaymentService<S, G> {
-    fn clone(&self) -> Self {
-        Self {
-            gate: self.gate.clone(),
-            inner: self.inner.clone(),
-        }
-    }
-}
-
-impl<S, G, ReqBody, ResBody> Service<Request<ReqBody>> for PaymentService<S, G>
+impl<S, A, ReqBody, ResBody> Service<Request<ReqBody>> for PaymentService<S, A>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send + 'static,
-    G: ReplayGuard,
+    A: Admit,
     ReqBody: Send + 'static,
     ResBody: Body + Send + 'static,
 {
     type Response = Response<PaymentBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<ResBody, S::Error>;
+    type Future = ResponseFuture<S::Future, ResBody, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -45,8 +36,12 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let job = match self.gate.admit(&Head::new(&parts)) {
-            Admission::Answer(reply) => return ResponseFuture::answer(reply),
-            Admission::Priced(job) => job,
+            None => {
+                let request = Request::from_parts(parts, body);
+                return ResponseFuture::free(self.inner.call(request));
+            }
+            Some(Admission::Answer(reply)) => return ResponseFuture::answer(reply),
+            Some(Admission::Priced(job)) => job,
         };
         if let Some(reply) = job.answer_at_once() {
             return ResponseFuture::answer(reply);

@@ -1,4 +1,6 @@
-use payment_core::{BoxFuture, Spawn};
+use std::time::Duration;
+
+use payment_core::{BoxFuture, Spawn, Timer};
 use tokio::runtime::Handle;
 
 /// Goes on with settlements on the tokio runtime that a request was polled on.
@@ -20,6 +22,23 @@ impl Spawn for TokioSpawn {
             // A runtime that was shut down drops the task.
             Some(handle) => drop(handle.spawn(task)),
             None => tracing::error!("no tokio runtime to go on with a payment"),
+        }
+    }
+}
+
+/// Time as tokio tells it, on a runtime whose timer is enabled. Outside of one nothing that waits
+/// goes on.
+impl Timer for TokioSpawn {
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        match &self.0 {
+            Some(handle) => {
+                let _entered = handle.enter();
+                Box::pin(tokio::time::sleep(time))
+            }
+            None => {
+                tracing::error!("no tokio runtime to tell the time");
+                Box::pin(std::future::pending())
+            }
         }
     }
 }

@@ -1,17 +1,14 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use crate::TokioSpawn;
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use payment_core::{
-    BoxError, BoxFuture, IntoSseEvent, Meter, Problem, Reply, SseTerms, Tab, Timer,
-};
-use tokio::runtime::Handle;
+use payment_core::{BoxError, IntoSseEvent, Meter, Problem, Reply, SseTerms, Tab};
 
 /// A response of server-sent events that is paid event by event, while it runs.
 ///
@@ -56,7 +53,7 @@ where
             *response.headers_mut() = reply.headers;
             return response;
         };
-        let events = self.terms.stream(tab, self.events, TokioTimer);
+        let events = self.terms.stream(tab, self.events, TokioSpawn::current());
         let mut response = Response::new(SseBody(Kind::Events(Box::pin(events))));
         for (name, value) in HEADERS {
             response
@@ -117,23 +114,6 @@ impl Body for SseBody {
 impl fmt::Debug for SseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SseBody").finish_non_exhaustive()
-    }
-}
-
-/// Time as tokio tells it, on a runtime whose timer is enabled. Outside of one nothing that waits
-/// goes on.
-#[derive(Clone, Copy, Debug)]
-struct TokioTimer;
-
-impl Timer for TokioTimer {
-    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        match Handle::try_current() {
-            Ok(_) => Box::pin(tokio::time::sleep(time)),
-            Err(error) => {
-                tracing::error!(%error, "no tokio runtime to tell a paid stream the time");
-                Box::pin(std::future::pending())
-            }
-        }
     }
 }
 

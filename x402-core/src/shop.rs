@@ -9,8 +9,8 @@ use alloy_primitives::address;
 use http::{HeaderMap, Request, StatusCode, request};
 use payment_core::{
     Account, Admission, Asset, BoxFuture, ConfigError, Gate, HoldError, Limits, ManualClock,
-    Network, Outcome, Paid, Refusal, ReplayKey, Reply, Route, RouteGate, Served, Spawn, Timestamp,
-    Units, usd,
+    Network, Outcome, Paid, Refusal, ReplayKey, Reply, Route, RouteGate, Served, Spawn, Timer,
+    Timestamp, Units, usd,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -291,6 +291,12 @@ struct Here;
 impl Spawn for Here {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for Here {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

@@ -20,7 +20,7 @@ use mpp_evm::buyer::{Bill, Consent, Gas};
 use mpp_evm::{Charge, CredentialType, OnchainCharge};
 use payment_core::{
     Admission, BoxFuture, Clock, Denied, Gate, HoldError, Outcome, Route, RouteGate, Secret,
-    Served, Spawn, Timestamp, Units, usd,
+    Served, Spawn, Timer, Timestamp, Units, usd,
 };
 use payment_evm::{Authorization, LocalSigner, Settler, SettlerOptions, Token};
 use serde_json::{Value, json};
@@ -40,6 +40,12 @@ struct Tokio;
 impl Spawn for Tokio {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for Tokio {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

@@ -173,15 +173,8 @@ fn resource_path_is_what_follows_the_authority() {
         ("", "/"),
     ] {
         let ask = Ask {
-            now: Timestamp::from_seconds(0),
-            method: "GET".into(),
-            path: "/".into(),
-            query: None,
             resource: resource.into(),
-            canonical: true,
-            has_body: false,
-            idempotency_key: None,
-            accept_payment: None,
+            ..Ask::new(Timestamp::from_seconds(0), "GET", "/")
         };
         assert_eq!(ask.resource_path(), path, "{resource}");
     }

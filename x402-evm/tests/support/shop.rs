@@ -5,7 +5,7 @@ use alloy_primitives::{Address, address};
 use http::{HeaderMap, Request, StatusCode};
 use payment_core::{
     Admission, BoxFuture, Gate, HoldError, ManualClock, Outcome, Reply, Route, RouteGate, Served,
-    Spawn, Timestamp, usd,
+    Spawn, Timer, Timestamp, usd,
 };
 use payment_evm::{LocalSigner, Token};
 use serde_json::Value;
@@ -72,6 +72,12 @@ struct Here;
 impl Spawn for Here {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for Here {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, StatusCode};
 use payment_core::{
     Admission, Ask, BoxFuture, Challenge, Claim, Clock, ConfigError, Denied, Fault, Gate,
     HoldError, Offering, Outcome, Payment, PaymentProtocol, ProtocolName, Refusal, RequestHead,
-    Route, RouteGate, Served, Soon, Spawn, Timestamp,
+    Route, RouteGate, Served, Soon, Spawn, Timer, Timestamp,
 };
 use serde_json::Value;
 
@@ -33,6 +33,12 @@ struct OnTokio;
 impl Spawn for OnTokio {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for OnTokio {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shop::*;
 use super::world::*;
-use crate::{Admission, BoxFuture, Limits, Spawn};
+use crate::{Admission, BoxFuture, Limits, Spawn, Timer};
 
 #[derive(Clone)]
 struct Tokio;
@@ -12,6 +12,12 @@ struct Tokio;
 impl Spawn for Tokio {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for Tokio {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 

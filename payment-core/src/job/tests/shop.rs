@@ -23,6 +23,12 @@ impl Spawn for Tasks {
     }
 }
 
+impl Timer for Tasks {
+    fn sleep(&self, _: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
 impl Tasks {
     /// Runs what was spawned, and what that spawned. A task that panics is gone. Returns how
     /// many still wait.

@@ -2,7 +2,7 @@
 
 use http::{Request, StatusCode};
 use payment_core::{
-    Admission, BoxFuture, Gate, HoldError, ManualClock, Outcome, RouteGate, Served, Spawn,
+    Admission, BoxFuture, Gate, HoldError, ManualClock, Outcome, RouteGate, Served, Spawn, Timer,
 };
 use x402_core::wire::encode;
 
@@ -16,6 +16,12 @@ struct Here;
 impl Spawn for Here {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         tokio::spawn(task);
+    }
+}
+
+impl Timer for Here {
+    fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
     }
 }
 
