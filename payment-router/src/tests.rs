@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use payment_core::{
-    Admission, Ask, Challenge, Claim, ConfigError, Denied, Fault, Gate, HoldError, Money, Offering,
-    Outcome, Payment, PaymentProtocol, Problem, ProtocolName, Refusal, Reply, RequestHead, Route,
-    Served, Soon, Spawn, Timer, usd,
+    Admission, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, HoldError,
+    Money, Offering, Outcome, Payment, PaymentProtocol, Problem, ProtocolName, Refusal, Reply,
+    RequestHead, Route, Served, Soon, Spawn, Timer, usd,
 };
 
 use crate::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
