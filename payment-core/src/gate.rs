@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::inflight::InFlight;
 use crate::job::Claimed;
+use crate::resource::url_path;
 use crate::{
     Alarm, Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, Problem,
     ReplayGuard, Reply, RequestHead, Route, SystemClock,
@@ -336,7 +337,7 @@ impl<G: ReplayGuard> RouteGate<G> {
             None => ("http://", display_authority(head.authority())),
         };
         // Exactly as long as it gets, so that it is allocated once.
-        let resource = [scheme, authority, path].concat();
+        let resource = [scheme, authority, &url_path(path)].concat();
         Ask {
             now: shared.clock.now(),
             method: method_text(head.method()),

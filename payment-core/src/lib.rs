@@ -38,6 +38,7 @@ mod protocol;
 mod replay;
 mod reply;
 mod request;
+mod resource;
 mod route;
 mod secret;
 mod sse;
