@@ -11,10 +11,11 @@ use actix_web::middleware::Condition;
 use actix_web::test::TestRequest;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, Error, HttpResponse, HttpServer, Responder, web};
-use payment_actix::{GateExt, Meter, Paid};
+use payment_actix::{GateExt, Meter, Paid, PaymentMiddleware};
+use payment_core::{Route, usd};
 
 use crate::message::HOST;
-use crate::{Answer, Body, Here, Shelf, Shop, Stack};
+use crate::{Answer, Body, Front, Here, Shelf, Shop, Stack};
 
 /// actix-web, with the middleware on each resource.
 pub struct Actix {
@@ -112,12 +113,14 @@ fn app(
     }
     // Around the router, unknown paths included.
     let front = shop.front.clone();
-    let any = front
-        .clone()
-        .unwrap_or(payment_core::Route::priced(payment_core::usd!("1")));
+    let asks = front.is_some();
+    let front = front.unwrap_or(Front {
+        price: Route::priced(usd!("1")),
+        only: None,
+    });
     app.wrap(Condition::new(
-        front.is_some(),
-        shop.gate.priced(any).unwrap(),
+        asks,
+        PaymentMiddleware::new(front.gate(&shop.gate)),
     ))
 }
 

@@ -5,8 +5,8 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http_body_util::BodyExt;
-use payment_tower::GateExt;
 use payment_tower::axum::{Meter, Paid};
+use payment_tower::{GateExt, PaymentLayer};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -73,7 +73,7 @@ fn app(shop: &Arc<Shop>) -> Router {
     }
     match &shop.front {
         // Around the router, unknown paths included.
-        Some(price) => app.layer(shop.gate.priced(price.clone()).unwrap()),
+        Some(front) => app.layer(PaymentLayer::new(front.gate(&shop.gate))),
         None => app,
     }
 }

@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use payment_core::{BoxError, Paid};
-use payment_tower::{GateExt, Sse};
+use payment_tower::{GateExt, PaymentLayer, Sse};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::util::BoxCloneService;
@@ -113,10 +113,8 @@ fn app(shop: &Arc<Shop>) -> App {
         }
     });
     match &shop.front {
-        Some(price) => BoxCloneService::new(
-            shop.gate
-                .priced(price.clone())
-                .unwrap()
+        Some(front) => BoxCloneService::new(
+            PaymentLayer::new(front.gate(&shop.gate))
                 .layer(router)
                 .map_response(answered),
         ),

@@ -26,6 +26,8 @@ pub enum Handler {
     Tells,
     /// Panics.
     Panics,
+    /// Never answers.
+    Hangs,
 }
 
 /// What a handler has made.
@@ -98,6 +100,7 @@ impl Handler {
                 };
                 (200, Vec::new(), Body::Whole(text.into()))
             }
+            Self::Hangs => std::future::pending().await,
             Self::Panics => panic!("the handler panics, as it was told to"),
         };
         Answer {

@@ -11,6 +11,7 @@
 mod actix;
 mod axum;
 mod bare;
+mod front;
 mod handler;
 mod message;
 mod pieces;
@@ -21,6 +22,7 @@ mod till;
 pub use actix::Actix;
 pub use axum::Axum;
 pub use bare::Bare;
+pub use front::{Front, FrontGate};
 pub use handler::{Answer, Body, Handler};
 pub use message::{Reply, Request};
 pub use pieces::{Events, Piece, Pieces};

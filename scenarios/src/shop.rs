@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use payment_core::{Gate, Route};
 
-use crate::{Handler, Till};
+use crate::{Front, Handler, Till};
 
 /// What is sold, where, and behind which gate.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub struct Shop {
     pub gate: Gate,
     /// The routes.
     pub shelves: Vec<Shelf>,
-    /// A price on everything, known routes or not: the gate stands in front of the whole shop.
-    pub front: Option<Route>,
+    /// A gate in front of the whole shop.
+    pub front: Option<Front>,
 }
 
 /// One route of a shop, for every method.
@@ -66,10 +66,19 @@ impl Shop {
         self.shelf("", path, None, handler)
     }
 
-    /// Puts a price on everything.
+    /// Puts a price on everything, known routes or not.
     #[must_use]
     pub fn front(mut self, price: impl Into<Route>) -> Self {
-        self.front = Some(price.into());
+        let price = price.into();
+        self.front = Some(Front { price, only: None });
+        self
+    }
+
+    /// Prices one path from the front of the shop, and nothing else.
+    #[must_use]
+    pub fn front_only(mut self, path: &'static str, price: impl Into<Route>) -> Self {
+        let (price, only) = (price.into(), Some(path));
+        self.front = Some(Front { price, only });
         self
     }
 

@@ -188,6 +188,23 @@ fn asking() -> Vec<Row> {
                 ..SOLD
             },
         ),
+        row(
+            "a table in front prices what it names and leaves the rest alone",
+            || {
+                shop()
+                    .give("/weather", Handler::says("sunny"))
+                    .give("/free", Handler::Tells)
+                    .front_only("/weather", PRICE)
+            },
+            [
+                (get(), unpaid("GET", "/weather")),
+                (Request::get("/free"), free(200, "free")),
+                (Request::get("/free").pay("good-1"), free(200, "free")),
+                (Request::get("/nowhere"), free(404, "")),
+                (get().pay("good-1"), served("sunny")),
+            ],
+            Totals { served: 3, ..SOLD },
+        ),
     ]
 }
 
