@@ -39,6 +39,8 @@ impl Stack for Actix {
             .workers(1)
             .disable_signals()
             .shutdown_timeout(0)
+            // As hyper does it: who closes the connection does not wait for the reply.
+            .h1_allow_half_closed(false)
             .bind("127.0.0.1:0")
             .unwrap();
         let address = server.addrs()[0];
