@@ -61,8 +61,31 @@ async fn a_body_that_says_it_is_too_large_is_not_read() {
     is_refused(|| Unread(BodySize::Sized(u64::MAX))).await;
 }
 
+/// Says nothing of its size, and is there at once.
+struct Silent(&'static str);
+
+impl MessageBody for Silent {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        panic!("read");
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        Ok(Bytes::from_static(self.0.as_bytes()))
+    }
+}
+
 #[tokio::test]
 async fn a_body_over_the_limit_is_not_sold() {
+    is_refused(|| Silent("123456789")).await;
     is_refused(|| "123456789").await;
     is_refused(|| Pieces::new(vec![Ok("1234"), Ok("5678"), Ok("9")])).await;
     let till = Arc::default();
