@@ -351,6 +351,41 @@ fn paying() -> Vec<Row> {
             },
         ),
         row(
+            "a handler gets the body of a request that is paid",
+            || {
+                shop()
+                    .sell("/", PRICE, Handler::Echoes)
+                    .sell("/first", settled_first(), Handler::Echoes)
+                    .give("/free", Handler::Echoes)
+            },
+            [
+                (
+                    Request::new("POST", "/").body("hello").pay("good-1"),
+                    served("hello"),
+                ),
+                (
+                    Request::new("POST", "/first").body("hello").pay("good-2"),
+                    served("hello"),
+                ),
+                (
+                    Request::new("POST", "/")
+                        .header("transfer-encoding", "chunked")
+                        .raw_body("3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n")
+                        .pay("good-3"),
+                    served("hello"),
+                ),
+                (
+                    Request::new("POST", "/free").body("hello"),
+                    free(200, "hello"),
+                ),
+            ],
+            Totals {
+                served: 4,
+                settles: 3,
+                ..NOTHING
+            },
+        ),
+        row(
             "a redirect is sold as it is",
             || {
                 shop().sell(
