@@ -17,7 +17,6 @@ pub(crate) fn rows() -> Vec<Row> {
         unpaid(method, "/weather").with("www-authenticate", &line)
     };
     let here = challenge("GET", "/weather", PRICE).replace("https:", "http:");
-    let elsewhere = ["http://", "x-forwarded-host.example"].concat();
     vec![
         row(
             "an unpaid request is told what to pay, whatever its method",
@@ -95,7 +94,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 ),
                 (
                     get()
-                        .header("x-forwarded-host", &elsewhere[7..])
+                        .header("x-forwarded-host", "elsewhere.example")
                         .header("x-forwarded-proto", "https")
                         .header("forwarded", "host=elsewhere.example;proto=https"),
                     unpaid("GET", "/weather").with("www-authenticate", &here),
