@@ -40,8 +40,8 @@
 //! - What rewrites paths, such as `NormalizePath`, goes around this middleware: wrap it later. A table
 //!   of prices that stands outside of it would look up another path than the one that is served.
 //! - Say `h1_allow_half_closed(false)` to the `HttpServer`: it then ends a handler whose client has
-//!   gone away, and nothing is settled for it. As it is without, handlers run to their end for
-//!   clients that closed the connection, and are paid.
+//!   gone away, and nothing is settled for it. As it is without, and over HTTP/2 always, actix runs
+//!   handlers to their end for clients that are gone, and they are paid.
 //! - A settlement once begun goes on when the client is gone. It needs the worker that the request
 //!   came to to live until it is done: stop servers gracefully.
 
