@@ -78,7 +78,6 @@ impl Ask {
     }
 
     /// Keeps these headers of the head.
-    #[expect(dead_code, reason = "pricers and hooks ask for them")]
     pub(crate) fn keep_headers(&mut self, names: &[HeaderName], head: &dyn RequestHead) {
         for name in names {
             head.each_value(name.as_str(), &mut |value| {

@@ -1,14 +1,18 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::hooked::Hooked;
 use crate::inflight::InFlight;
 use crate::job::Claimed;
+use crate::quote::QuoteKey;
 use crate::{
-    Alarm, Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, Problem,
-    ReplayGuard, Reply, RequestHead, Route, SystemClock,
+    Alarm, Ask, Clock, Hooks, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol,
+    Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
 };
 
 /// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
@@ -26,6 +30,8 @@ pub(crate) struct Shared<G> {
     pub(crate) limits: Limits,
     pub(crate) origin: Option<Box<str>>,
     pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) hooks: Hooked,
+    pub(crate) quote_key: OnceLock<QuoteKey>,
 }
 
 /// A setting that can't work, found when the service starts and not when a buyer comes.
@@ -81,6 +87,9 @@ impl Gate {
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
             origin: None,
+            hooks: Vec::new(),
+            hook_deadline: HOOK_DEADLINE,
+            quote_key: None,
         }
     }
 }
@@ -95,6 +104,8 @@ impl<G: ReplayGuard> Gate<G> {
             limits: Limits::default(),
             origin: None,
             in_flight: Arc::default(),
+            hooks: Hooked::new(Vec::new(), HOOK_DEADLINE),
+            quote_key: OnceLock::new(),
         };
         Self {
             shared: Arc::new(shared),
@@ -111,19 +122,35 @@ impl<G: ReplayGuard> Gate<G> {
         if route.price.is_zero() {
             return Err(ConfigError::ZeroPrice);
         }
-        let offering = self
-            .shared
-            .protocol
-            .offer(&route)?
-            .ok_or(ConfigError::NoProtocol)?;
+        for option in &route.options {
+            if option.price.is_zero() {
+                return Err(ConfigError::ZeroPrice);
+            }
+            // Each of them alone: none is to be left out without a word.
+            self.offer(&route.with_option(option))?;
+        }
+        if route.pricing.is_some() && self.shared.quote_key.get().is_none() {
+            // Whoever was first has set it.
+            let _ = self.shared.quote_key.set(QuoteKey::random()?);
+        }
+        let offering = self.offer(&route)?;
         let shared = Arc::clone(&self.shared);
+        let pricing = route.pricing.iter();
+        let read = pricing.flat_map(|pricing| pricing.headers.iter());
+        let headers: Vec<_> = read.chain(shared.hooks.headers()).cloned().collect();
         Ok(RouteGate {
             priced: Arc::new(Priced {
                 shared,
                 route,
                 offering,
+                headers: headers.into(),
             }),
         })
+    }
+
+    fn offer(&self, route: &Route) -> Result<Arc<dyn Offering>, ConfigError> {
+        let offering = self.shared.protocol.offer(route)?;
+        offering.map(Arc::from).ok_or(ConfigError::NoProtocol)
     }
 }
 
@@ -150,7 +177,13 @@ pub struct GateBuilder<G = MemoryReplayGuard> {
     clock: Arc<dyn Clock>,
     limits: Limits,
     origin: Option<String>,
+    hooks: Vec<Arc<dyn Hooks>>,
+    hook_deadline: Duration,
+    quote_key: Option<Secret>,
 }
+
+/// How long a hook has, unless the seller says otherwise.
+const HOOK_DEADLINE: Duration = Duration::from_secs(2);
 
 impl<G: ReplayGuard> GateBuilder<G> {
     /// Sets the canonical origin, such as `https://api.example.com`. With it, a payment for
@@ -169,6 +202,9 @@ impl<G: ReplayGuard> GateBuilder<G> {
             clock,
             limits,
             origin,
+            hooks,
+            hook_deadline,
+            quote_key,
             ..
         } = self;
         GateBuilder {
@@ -177,7 +213,32 @@ impl<G: ReplayGuard> GateBuilder<G> {
             clock,
             limits,
             origin,
+            hooks,
+            hook_deadline,
+            quote_key,
         }
+    }
+
+    /// Adds hooks. They are asked in the order they are added.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks.push(Arc::new(hooks));
+        self
+    }
+
+    /// Sets how long one hook has to answer; two seconds without this.
+    #[must_use]
+    pub const fn hook_deadline(mut self, time: Duration) -> Self {
+        self.hook_deadline = time;
+        self
+    }
+
+    /// Seals quotes under this key, of 32 random bytes at least. Every process that serves the same
+    /// routes has the same, else each knows only the prices that it has quoted itself.
+    #[must_use]
+    pub fn quote_key(mut self, key: Secret) -> Self {
+        self.quote_key = Some(key);
+        self
     }
 
     /// Sets where time comes from.
@@ -199,7 +260,7 @@ impl<G: ReplayGuard> GateBuilder<G> {
     /// # Errors
     ///
     /// `ConfigError::Origin` for an origin with a path, without TLS (loopback excepted), or with
-    /// characters that can't stand in a URL.
+    /// characters that can't stand in a URL; `ConfigError::Setting` for a short quote key.
     pub fn build(self) -> Result<Gate<G>, ConfigError> {
         let origin = self.origin.as_deref().map(canonical_origin).transpose()?;
         let Self {
@@ -207,9 +268,16 @@ impl<G: ReplayGuard> GateBuilder<G> {
             guard,
             clock,
             limits,
+            hooks,
+            hook_deadline,
+            quote_key,
             ..
         } = self;
         let in_flight = Arc::default();
+        let quote_key = match quote_key {
+            Some(key) => OnceLock::from(QuoteKey::shared(key)?),
+            None => OnceLock::new(),
+        };
         let shared = Shared {
             protocol,
             guard,
@@ -217,6 +285,8 @@ impl<G: ReplayGuard> GateBuilder<G> {
             limits,
             origin,
             in_flight,
+            hooks: Hooked::new(hooks, hook_deadline),
+            quote_key,
         };
         Ok(Gate {
             shared: Arc::new(shared),
@@ -263,6 +333,14 @@ const CREDENTIAL_TOO_LARGE: Problem = Problem::new(
     "the payment header is larger than is read here",
 );
 
+const BODY_NOT_GATHERED: Problem = Problem::new(
+    "https://paymentauth.org/problems/internal-payment-error",
+    "Internal Payment Error",
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "body_not_gathered",
+    "the payment could not be processed; nothing was charged",
+);
+
 /// The gate of one route. Frameworks call [`RouteGate::admit`] for each request.
 pub struct RouteGate<G = MemoryReplayGuard> {
     pub(crate) priced: Arc<Priced<G>>,
@@ -271,7 +349,10 @@ pub struct RouteGate<G = MemoryReplayGuard> {
 pub(crate) struct Priced<G> {
     pub(crate) shared: Arc<Shared<G>>,
     pub(crate) route: Route,
-    pub(crate) offering: Box<dyn Offering>,
+    /// What is offered at the price that the route says.
+    pub(crate) offering: Arc<dyn Offering>,
+    /// The headers that its pricer and hooks read.
+    headers: Box<[HeaderName]>,
 }
 
 /// What is to happen with a request.
@@ -293,6 +374,13 @@ pub trait Admit: Clone + Send + Sync + 'static {
     /// Reads the head once and decides. `None` where the request is not priced: the handler is
     /// called, and nothing was allocated.
     fn admit(&self, head: &dyn RequestHead) -> Option<Admission<Self::Guard>>;
+
+    /// Up to how many bytes of the body are to be gathered before `admit` is asked, as the price is
+    /// read from them; `None` where it is not. A body that is larger is answered by
+    /// [`Reply::body_too_large`]. What is not gathered is not served.
+    fn reads_body(&self, _head: &dyn RequestHead) -> Option<usize> {
+        None
+    }
 }
 
 impl<G: ReplayGuard> Admit for RouteGate<G> {
@@ -300,6 +388,10 @@ impl<G: ReplayGuard> Admit for RouteGate<G> {
 
     fn admit(&self, head: &dyn RequestHead) -> Option<Admission<G>> {
         Some(Self::admit(self, head))
+    }
+
+    fn reads_body(&self, head: &dyn RequestHead) -> Option<usize> {
+        self.body_limit().filter(|_| head.has_body())
     }
 }
 
@@ -321,11 +413,29 @@ impl<G: ReplayGuard> RouteGate<G> {
             Ok(Some(claim)) => Claimed::Something(claim),
             Err(refusal) => Claimed::Unreadable(refusal),
         };
+        let mut ask = self.ask(head);
+        if self.body_limit().is_some() {
+            match head.body() {
+                Some(body) => ask.body = Some(body.clone()),
+                None if head.has_body() => {
+                    tracing::error!("a price is read from the body, and the body was not gathered");
+                    return Admission::Answer(Reply::problem(&BODY_NOT_GATHERED));
+                }
+                None => ask.body = Some(Bytes::new()),
+            }
+        }
+        ask.keep_headers(&self.priced.headers, head);
         Admission::Priced(Job {
             priced: Arc::clone(&self.priced),
-            ask: self.ask(head),
+            ask,
             claimed,
         })
+    }
+
+    /// Up to how many bytes of the body its price is read from; `None` where it is not.
+    #[must_use]
+    pub fn body_limit(&self) -> Option<usize> {
+        self.priced.route.pricing.as_ref()?.body_limit
     }
 
     fn ask(&self, head: &dyn RequestHead) -> Ask {

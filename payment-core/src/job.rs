@@ -5,11 +5,12 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::detach::{Detach, Spawn};
+use crate::entry::Entry;
 use crate::gate::Priced;
 use crate::permit::authorize;
 use crate::{
-    Alarm, Ask, Claim, Denied, Fault, MemoryReplayGuard, Paid, Purpose, Refusal, ReplayGuard,
-    Reply, Timing,
+    Alarm, Ask, Claim, Denied, Failure, Fault, MemoryReplayGuard, Offering, Paid, Purpose, Refusal,
+    ReplayGuard, Reply, Timing,
 };
 
 /// One request at a priced route, ready to run. Owns all it needs.
@@ -110,20 +111,42 @@ impl<G: ReplayGuard> Job<G> {
             claimed,
         } = self;
         ask.alarm = Alarm::new(spawn.clone());
-        let claim = match claimed {
-            Claimed::Something(claim) => claim,
-            Claimed::Nothing => return Ok(Outcome::Reply(priced.unpaid(&ask, None).await)),
-            Claimed::Unreadable(refusal) => {
-                return Ok(Outcome::Reply(priced.unpaid(&ask, Some(&refusal)).await));
-            }
+        let (claim, unreadable) = match claimed {
+            Claimed::Something(claim) => (Some(claim), None),
+            Claimed::Nothing => (None, None),
+            Claimed::Unreadable(refusal) => (None, Some(refusal)),
         };
-        let settle_first = priced.route.timing == Timing::BeforeServing;
-        let ask = Arc::new(ask);
+        let visit = Visit {
+            offering: Arc::clone(&priced.offering),
+            priced,
+            ask: Arc::new(ask),
+            spawn: spawn.clone(),
+            brings_payment: claim.is_some() || unreadable.is_some(),
+        };
+        let visit = match visit.priced.entry(&visit.ask, claim.as_ref()).await {
+            Ok(Entry::Pays(offering)) => Visit { offering, ..visit },
+            Ok(Entry::Free) => {
+                let response = serve(Paid::nothing()).await?;
+                let stamps = Vec::new();
+                return Ok(Outcome::Served { response, stamps });
+            }
+            Err(denied) => return Ok(visit.denied(denied).await),
+        };
+        let Some(claim) = claim else {
+            return Ok(visit.unpaid(unreadable).await);
+        };
 
+        let settle_first = visit.priced.route.timing == Timing::BeforeServing;
         let admitting = {
-            let (priced, ask, spawn) = (Arc::clone(&priced), Arc::clone(&ask), spawn.clone());
+            let (visit, spawn) = (visit.clone(), spawn.clone());
             async move {
-                let mut permit = authorize(&priced, &ask, claim, spawn).await?;
+                let Visit {
+                    priced,
+                    offering,
+                    ask,
+                    ..
+                } = visit;
+                let mut permit = authorize(&priced, &*offering, &ask, claim, spawn).await?;
                 let first = match permit.purpose() {
                     Purpose::Content => settle_first,
                     // What is used is known only afterwards; until then it is set aside.
@@ -136,9 +159,9 @@ impl<G: ReplayGuard> Job<G> {
                 Ok(permit)
             }
         };
-        let permit = match Detach::new(spawn.clone(), admitting).await {
+        let mut permit = match Detach::new(spawn.clone(), admitting).await {
             Ok(permit) => permit,
-            Err(denied) => return Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
+            Err(denied) => return Ok(visit.denied(denied).await),
         };
 
         let meter = match permit.purpose() {
@@ -147,33 +170,41 @@ impl<G: ReplayGuard> Job<G> {
             // Content is never delivered for it, whatever the request asks for. (T64)
             Purpose::Management => {
                 let reply = permit.answer();
-                return Ok(Outcome::Reply(match permit.deliver().await {
-                    Ok(()) => reply,
-                    Err(denied) => priced.denied(&ask, denied).await,
-                }));
+                return Ok(match permit.deliver().await {
+                    Ok(()) => Outcome::Reply(reply),
+                    Err(denied) => visit.denied(denied).await,
+                });
             }
         };
 
         // A handler that fails or panics drops the permit, which gives everything back.
-        let response = serve(permit.paid().metered(meter.clone())).await?;
+        let paid = permit.paid().metered(meter.clone());
+        permit.begins();
+        let response = match serve(paid.clone()).await {
+            Ok(response) => response,
+            Err(error) => {
+                permit.has_failed();
+                return Err(error);
+            }
+        };
         if response.status().as_u16() >= 400 {
+            permit.has_failed();
             let stamps = permit.stamps(response.status());
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
+        permit.is_done(paid.actual());
         // A stream is paid while it runs: each unit before it leaves.
         let streams = meter.is_some_and(|meter| meter.is_streaming());
         let response = if permit.is_settled() || streams {
             response
         } else {
-            match response.hold(priced.shared.limits.held_body).await {
+            match response.hold(visit.priced.shared.limits.held_body).await {
                 Ok(response) => response,
                 Err(error) => {
                     drop(permit);
                     let fault = Fault::internal("response_not_holdable", error);
-                    return Ok(Outcome::Reply(
-                        priced.denied(&ask, Denied::Failed(fault)).await,
-                    ));
+                    return Ok(visit.denied(fault.into()).await);
                 }
             }
         };
@@ -187,12 +218,71 @@ impl<G: ReplayGuard> Job<G> {
         };
         let permit = match Detach::new(spawn, closing).await {
             Ok(permit) => permit,
-            Err(denied) => return Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
+            Err(denied) => return Ok(visit.denied(denied).await),
         };
         let stamps = permit.stamps(response.status());
         match permit.deliver().await {
             Ok(()) => Ok(Outcome::Served { response, stamps }),
-            Err(denied) => Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
+            Err(denied) => Ok(visit.denied(denied).await),
+        }
+    }
+}
+
+/// One request, and what is offered to it.
+struct Visit<G, S> {
+    priced: Arc<Priced<G>>,
+    offering: Arc<dyn Offering>,
+    ask: Arc<Ask>,
+    spawn: S,
+    brings_payment: bool,
+}
+
+impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
+    /// The answer to a request without a payment that can be read.
+    async fn unpaid<R>(&self, why: Option<Refusal>) -> Outcome<R> {
+        let asked = self.priced.unpaid(&*self.offering, &self.ask, why.as_ref());
+        self.told(asked.await, false)
+    }
+
+    /// The answer to a request that is not served.
+    async fn denied<R>(&self, denied: Denied) -> Outcome<R> {
+        let unknown = matches!(denied, Denied::Unknown(_));
+        let answered = self.priced.denied(&*self.offering, &self.ask, denied);
+        self.told(answered.await, unknown)
+    }
+
+    /// Tells the hooks what the client will see.
+    fn told<R>(&self, reply: Reply, unknown: bool) -> Outcome<R> {
+        let hooks = &self.priced.shared.hooks;
+        if hooks.is_empty() {
+            return Outcome::Reply(reply);
+        }
+        let ask = Arc::clone(&self.ask);
+        if self.brings_payment {
+            let failure = Failure::of(&reply, unknown);
+            let about = (Arc::clone(&ask), failure);
+            hooks.tell(&self.spawn, &ask.alarm, about, |hooks, (ask, failure)| {
+                hooks.failed(ask, failure)
+            });
+        }
+        if reply.status == StatusCode::PAYMENT_REQUIRED {
+            let about = (Arc::clone(&ask), reply.clone());
+            hooks.tell(&self.spawn, &ask.alarm, about, |hooks, (ask, reply)| {
+                hooks.challenged(ask, reply)
+            });
+        }
+        Outcome::Reply(reply)
+    }
+}
+
+impl<G, S: Clone> Clone for Visit<G, S> {
+    fn clone(&self) -> Self {
+        Self {
+            priced: Arc::clone(&self.priced),
+            offering: Arc::clone(&self.offering),
+            ask: Arc::clone(&self.ask),
+            spawn: self.spawn.clone(),
+            brings_payment: self.brings_payment,
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{Account, Asset, Meter, Network, ProtocolName, Units};
 
@@ -15,6 +15,23 @@ struct Facts {
     amount: Units,
     transaction: Option<Box<str>>,
     meter: Option<Meter>,
+    /// What the handler charges, where that is for it to say.
+    actual: Option<Arc<OnceLock<Units>>>,
+}
+
+/// A handler can't charge this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChargeError {
+    /// The amount was fixed by the offer, or has moved already.
+    #[error("the amount is not for the handler to say")]
+    Fixed,
+    /// More than the buyer has signed.
+    #[error("more than the buyer has authorized")]
+    TooMuch,
+    /// It was said before.
+    #[error("the charge was set before")]
+    Twice,
 }
 
 impl Paid {
@@ -29,8 +46,56 @@ impl Paid {
             amount,
             transaction: None,
             meter: None,
+            actual: None,
         };
         Self(Arc::new(facts))
+    }
+
+    /// What a request has that was let in unpaid: no amount, by nobody.
+    #[must_use]
+    pub(crate) fn nothing() -> Self {
+        Self::new(FREE, Units::ZERO)
+    }
+
+    /// Leaves the charge to the handler: the amount is the most that it can be. For protocols whose
+    /// buyers sign a maximum.
+    #[must_use]
+    pub fn up_to(mut self) -> Self {
+        Arc::make_mut(&mut self.0).actual = Some(Arc::default());
+        self
+    }
+
+    /// Whether the request was let in unpaid, by a hook or a price of nothing.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.0.protocol == FREE
+    }
+
+    /// Charges less than the buyer has authorized, zero included. Without it the whole
+    /// [`amount`](Self::amount) is charged.
+    ///
+    /// # Errors
+    ///
+    /// `ChargeError` where the amount is fixed, was said before, or is more than was authorized.
+    pub fn charge(&self, units: Units) -> Result<(), ChargeError> {
+        let actual = self.0.actual.as_ref().ok_or(ChargeError::Fixed)?;
+        if units > self.0.amount {
+            return Err(ChargeError::TooMuch);
+        }
+        actual.set(units).map_err(|_| ChargeError::Twice)
+    }
+
+    /// What the handler charges, where it has said so.
+    pub(crate) fn actual(&self) -> Option<Units> {
+        self.0.actual.as_ref()?.get().copied()
+    }
+
+    /// The same, once the amount can't be changed any more.
+    pub(crate) fn fixed(mut self) -> Self {
+        if self.0.actual.is_some() {
+            Arc::make_mut(&mut self.0).actual = None;
+        }
+        self
     }
 
     /// Adds who paid: proven by a signature or a transfer, never the buyer's word.
@@ -106,3 +171,6 @@ impl Paid {
         self.0.transaction.as_deref()
     }
 }
+
+/// The protocol of a request that was let in unpaid.
+const FREE: ProtocolName = ProtocolName::new("none");

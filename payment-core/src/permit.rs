@@ -9,20 +9,19 @@ use crate::gate::Priced;
 use crate::inflight::Place;
 use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket};
 use crate::{
-    Ask, Claim, Denied, Fault, Limits, Paid, Payment, Pending, Problem, ProtocolName, Purpose,
-    Receipt, Refusal, ReplayGuard, Reply, Units,
+    Ask, Claim, Denied, Fault, Hooks, Limits, Offering, Paid, Payment, PaymentContext, Pending,
+    Problem, ProtocolName, Purpose, Receipt, Refusal, ReplayGuard, Reply, Soon, Units, Verdict,
 };
 
 /// Everything up to the handler: bind, check locally, reserve, verify outside.
 pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
     priced: &Arc<Priced<G>>,
-    ask: &Ask,
+    offering: &dyn Offering,
+    ask: &Arc<Ask>,
     claim: Claim,
     spawn: S,
 ) -> Result<Permit<G, S>, Denied> {
-    let Priced {
-        shared, offering, ..
-    } = &**priced;
+    let shared = &priced.shared;
     let Limits {
         in_flight,
         in_flight_per_payer,
@@ -74,9 +73,16 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
             Reserve::InFlight => return Err(in_progress(by).retry_after(retry_after).into()),
         }
     };
+    let watched = !shared.hooks.is_empty();
+    let context = watched.then(|| {
+        let paid = core.payment.paid();
+        Arc::new(PaymentContext::new(Arc::clone(ask), paid))
+    });
     let mut permit = Permit {
         core: Some(core),
         progress: Progress::Reserved,
+        ran: Ran::No,
+        context,
         spawn,
     };
     match resume {
@@ -112,7 +118,23 @@ pub(crate) struct Permit<G: ReplayGuard, S: Spawn> {
     /// There until the permit is given up, delivered or dropped.
     core: Option<Core<G>>,
     progress: Progress,
+    ran: Ran,
+    /// What hooks see of it; `None` where there are none.
+    context: Option<Arc<PaymentContext>>,
     spawn: S,
+}
+
+/// How far the handler has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    /// It was not called.
+    No,
+    /// It was called, and has not ended.
+    Begun,
+    /// It has ended in an error.
+    Failed,
+    /// It has done its work.
+    Done,
 }
 
 /// How far the money has come; decides what a permit leaves behind.
@@ -125,14 +147,19 @@ enum Progress {
     Settled(Receipt),
     /// The money has moved, and the receipt can't be read.
     Unreadable(Bytes),
+    /// The money has not moved, or nobody knows (then this is known of it), and a hook delivers all
+    /// the same.
+    Waived(Option<Bytes>),
 }
 
 impl Progress {
     /// What to record when nothing was delivered; `None` releases.
     fn left_behind(self) -> Option<Stage> {
         match self {
-            Self::Reserved => None,
-            Self::Settling(evidence) => Some(Stage::Unknown(evidence)),
+            Self::Reserved | Self::Waived(None) => None,
+            Self::Settling(evidence) | Self::Waived(Some(evidence)) => {
+                Some(Stage::Unknown(evidence))
+            }
             Self::Settled(receipt) => Some(Stage::Undelivered(receipt.to_bytes())),
             Self::Unreadable(bytes) => Some(Stage::Undelivered(bytes)),
         }
@@ -174,12 +201,13 @@ impl<G: ReplayGuard> Core<G> {
 impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     pub(crate) fn paid(&self) -> Paid {
         let paid = self.core.as_ref().map(|core| core.payment.paid());
-        let paid = paid.unwrap_or_else(|| Paid::new(ProtocolName::new("none"), Units::ZERO));
+        let paid = paid.unwrap_or_else(Paid::nothing);
         match &self.progress {
+            Progress::Reserved => paid,
             Progress::Settled(receipt) if !receipt.reference.is_empty() => {
-                paid.settled_by(receipt.reference.as_str())
+                paid.fixed().settled_by(receipt.reference.as_str())
             }
-            _ => paid,
+            _ => paid.fixed(),
         }
     }
 
@@ -203,7 +231,25 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     pub(crate) const fn is_settled(&self) -> bool {
-        matches!(self.progress, Progress::Settled(_))
+        matches!(self.progress, Progress::Settled(_) | Progress::Waived(_))
+    }
+
+    /// The handler is called.
+    pub(crate) const fn begins(&mut self) {
+        self.ran = Ran::Begun;
+    }
+
+    /// The handler has failed.
+    pub(crate) const fn has_failed(&mut self) {
+        self.ran = Ran::Failed;
+    }
+
+    /// The handler has done its work, and charges so much, where that is for it to say.
+    pub(crate) fn is_done(&mut self, charge: Option<Units>) {
+        self.ran = Ran::Done;
+        if let (Some(core), Some(units)) = (self.core.as_mut(), charge) {
+            core.payment.charge(units);
+        }
     }
 
     pub(crate) fn stamps(&self, status: StatusCode) -> Vec<(HeaderName, HeaderValue)> {
@@ -216,17 +262,79 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     async fn verify(&mut self) -> Result<(), Denied> {
+        let Some(core) = self.core.as_ref() else {
+            return Err(lost());
+        };
+        if let Err(refusal) = core.payment.in_time() {
+            return Err(self.give_up(refusal.into()).await);
+        }
+        if let Err(denied) = self.consult(|hooks, at| hooks.before_verify(at)).await {
+            return Err(self.give_up(denied).await);
+        }
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
         };
-        let answer = match core.payment.in_time() {
-            Ok(()) => core.payment.verify().await,
-            Err(refusal) => Err(refusal.into()),
-        };
-        match answer {
+        match core.payment.verify().await {
+            Ok(()) => {}
+            Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
+            Err(denied) if self.goes_on_unverified(&denied).await => {
+                tracing::warn!("a hook goes on with a payment that was not verified");
+            }
+            Err(denied) => return Err(self.give_up(denied).await),
+        }
+        match self.consult(|hooks, at| hooks.after_verify(at)).await {
             Ok(()) => Ok(()),
-            Err(Denied::Unknown(pending)) => Err(self.lose_sight(pending).await),
             Err(denied) => Err(self.give_up(denied).await),
+        }
+    }
+
+    /// Whether hooks go on to settle what was not verified.
+    async fn goes_on_unverified(&self, denied: &Denied) -> bool {
+        let (Some(core), Some(context)) = (&self.core, &self.context) else {
+            return false;
+        };
+        let provable = core.ticket.is_some() && core.payment.is_proven_by_settling();
+        let hooks = &core.priced.shared.hooks;
+        let alarm = &context.ask.alarm;
+        provable
+            && hooks
+                .recovers(alarm, |hooks| hooks.verify_failed(context, denied))
+                .await
+    }
+
+    /// Asks hooks whether the payment goes on, while nothing has moved.
+    async fn consult(
+        &self,
+        ask: impl for<'a> Fn(&'a dyn Hooks, &'a PaymentContext) -> Soon<'a, Verdict>,
+    ) -> Result<(), Denied> {
+        let (Some(core), Some(context)) = (&self.core, &self.context) else {
+            return Ok(());
+        };
+        let hooks = &core.priced.shared.hooks;
+        let alarm = &context.ask.alarm;
+        match hooks.verdict(alarm, |hooks| ask(hooks, context)).await {
+            Ok(Verdict::GoOn) => Ok(()),
+            Ok(Verdict::Deny(denial)) => Err(denial.into()),
+            // What the handler has done is paid for: that a hook is silent changes nothing.
+            Err(mute) if self.ran == Ran::Done => {
+                tracing::warn!(%mute, "a payment goes on without it");
+                Ok(())
+            }
+            Err(mute) => Err(Fault::from(mute).into()),
+        }
+    }
+
+    /// Tells hooks, where there are any.
+    fn tell(
+        &self,
+        tell: impl for<'a> Fn(&'a dyn Hooks, &'a Arc<PaymentContext>) -> Soon<'a, ()>
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        if let (Some(core), Some(context)) = (&self.core, &self.context) {
+            let hooks = &core.priced.shared.hooks;
+            hooks.tell(&self.spawn, &context.ask.alarm, Arc::clone(context), tell);
         }
     }
 
@@ -253,6 +361,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     pub(crate) async fn settle(&mut self) -> Result<(), Denied> {
         if self.is_settled() {
             return Ok(());
+        }
+        if let Err(denied) = self.consult(|hooks, at| hooks.before_settle(at)).await {
+            return Err(self.give_up(denied).await);
         }
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
@@ -299,9 +410,25 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     async fn settled(&mut self, answer: Result<Receipt, Denied>) -> Result<(), Denied> {
         let receipt = match answer {
             Ok(receipt) => receipt,
+            Err(denied) if self.is_waived(&denied).await => {
+                tracing::warn!("a hook delivers what is not known to be paid");
+                let evidence = match denied {
+                    Denied::Unknown(pending) => Some(pending.evidence),
+                    _ => None,
+                };
+                self.progress = Progress::Waived(evidence);
+                return Ok(());
+            }
             Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
             Err(denied) => return Err(self.give_up(denied).await),
         };
+        if self.context.is_some() {
+            let receipt = receipt.clone();
+            self.tell(move |hooks, at| {
+                let receipt = receipt.clone();
+                Soon::later(async move { hooks.after_settle(at, &receipt).await })
+            });
+        }
         let Some(core) = self.core.as_ref() else {
             return Err(lost());
         };
@@ -322,8 +449,23 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         Err(not_recorded(error))
     }
 
+    /// Whether hooks deliver what was not settled. What keeps its own account is not theirs to
+    /// give.
+    async fn is_waived(&self, denied: &Denied) -> bool {
+        let (Some(core), Some(context)) = (&self.core, &self.context) else {
+            return false;
+        };
+        let hooks = &core.priced.shared.hooks;
+        let alarm = &context.ask.alarm;
+        core.ticket.is_some()
+            && hooks
+                .recovers(alarm, |hooks| hooks.settle_failed(context, denied))
+                .await
+    }
+
     /// A definite no: nothing has moved and nothing will.
     async fn give_up(&mut self, denied: Denied) -> Denied {
+        self.throw_away();
         if let Some(core) = self.core.take() {
             core.release().await;
         }
@@ -332,6 +474,7 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
 
     /// The money may have moved: the credential stays reserved until that is known.
     async fn lose_sight(&mut self, pending: Pending) -> Denied {
+        self.throw_away();
         if let Some(core) = self.core.take() {
             core.leave(Stage::Unknown(pending.evidence.clone())).await;
         }
@@ -346,13 +489,39 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             return Err(lost());
         };
         core.advance(Stage::Spent).await.map_err(not_recorded)?;
+        self.tell(|hooks, at| hooks.succeeded(at));
         self.core = None;
         Ok(())
+    }
+
+    /// What the handler did is not delivered: whoever can is told to undo it, once.
+    fn throw_away(&mut self) {
+        if self.ran == Ran::Done {
+            self.ran = Ran::No;
+            self.tell(|hooks, at| hooks.compensate(at));
+        }
+    }
+
+    /// What is to be asked of hooks, where the money has moved and the handler has failed.
+    fn refundable(&self, left: Option<&Stage>) -> Option<(Arc<PaymentContext>, Receipt)> {
+        let failed =
+            self.ran == Ran::Failed || (self.ran == Ran::Begun && std::thread::panicking());
+        let context = self.context.as_ref().filter(|_| failed)?;
+        match left? {
+            Stage::Undelivered(receipt) => {
+                Some((Arc::clone(context), Receipt::from_bytes(receipt)?))
+            }
+            _ => None,
+        }
     }
 }
 
 impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
     fn drop(&mut self) {
+        if self.core.is_none() {
+            return;
+        }
+        self.throw_away();
         let Some(core) = self.core.take() else { return };
         let progress = std::mem::replace(&mut self.progress, Progress::Reserved);
         let left = match progress.left_behind() {
@@ -360,7 +529,19 @@ impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
             Some(Stage::Undelivered(_)) if !core.payment.is_delivered_later() => Some(Stage::Spent),
             left => left,
         };
+        let refundable = self.refundable(left.as_ref());
         self.spawn.spawn(Box::pin(async move {
+            // The credential is held meanwhile, so that it is either refunded or served.
+            if let Some((context, receipt)) = refundable
+                && core
+                    .priced
+                    .shared
+                    .hooks
+                    .refunds(&context.ask.alarm, |hooks| hooks.refund(&context, &receipt))
+                    .await
+            {
+                return core.leave(Stage::Spent).await;
+            }
             match left {
                 Some(stage) => core.leave(stage).await,
                 None => core.release().await,

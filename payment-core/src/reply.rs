@@ -86,6 +86,12 @@ impl Reply {
         }
     }
 
+    /// The answer to a request whose body is larger than is read for its price.
+    #[must_use]
+    pub fn body_too_large() -> Self {
+        Self::problem(&BODY_TOO_LARGE)
+    }
+
     /// The answer to a CORS preflight: it asks nothing of the handler and costs nothing.
     pub(crate) fn preflight() -> Self {
         let mut reply = Self::empty(StatusCode::NO_CONTENT);
@@ -142,6 +148,14 @@ fn added(challenge: &Challenge) -> usize {
         length => length + 1,
     }
 }
+
+const BODY_TOO_LARGE: Problem = Problem::new(
+    "urn:tollgate:problem:body-too-large",
+    "Body Too Large",
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "body_too_large",
+    "the body is larger than is read here",
+);
 
 const PAYMENT_REQUIRED: Problem = Problem::new(
     "https://paymentauth.org/problems/payment-required",

@@ -1,3 +1,5 @@
+use bytes::Bytes;
+
 /// What a decision may look at: the head of the request, read once before the first await.
 pub trait RequestHead {
     /// The method in upper case.
@@ -10,6 +12,11 @@ pub trait RequestHead {
     fn authority(&self) -> Option<&str>;
     /// Whether a body comes with it, as far as the head tells: no, where it says so.
     fn has_body(&self) -> bool;
+    /// The body, where the framework has gathered it; see [`Admit::reads_body`](crate::Admit).
+    fn body(&self) -> Option<&Bytes> {
+        None
+    }
+
     /// Visits each value of a header, in order. Names are lower case.
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
 }
