@@ -10,6 +10,7 @@ use crate::hooked::Hooked;
 use crate::inflight::InFlight;
 use crate::job::Claimed;
 use crate::quote::QuoteKey;
+use crate::resource::url_path;
 use crate::{
     Alarm, Ask, Clock, Hooks, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol,
     Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
@@ -446,7 +447,7 @@ impl<G: ReplayGuard> RouteGate<G> {
             None => ("http://", display_authority(head.authority())),
         };
         // Exactly as long as it gets, so that it is allocated once.
-        let resource = [scheme, authority, path].concat();
+        let resource = [scheme, authority, &url_path(path)].concat();
         Ask {
             now: shared.clock.now(),
             method: method_text(head.method()),

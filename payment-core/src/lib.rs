@@ -44,6 +44,7 @@ mod quote;
 mod replay;
 mod reply;
 mod request;
+mod resource;
 mod route;
 mod secret;
 mod sse;
