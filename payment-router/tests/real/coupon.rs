@@ -13,7 +13,7 @@ use crate::market::Market;
 pub const COUPONS: ProtocolName = ProtocolName::new("coupons");
 
 /// Takes `X-Coupon: good-<number>`.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Coupons;
 
 fn refuse(status: StatusCode, code: &'static str) -> Refusal {

@@ -183,7 +183,7 @@ impl Market {
             .unwrap();
 
         let router = PaymentRouter::new()
-            .with(Coupons::default())
+            .with(Coupons)
             .with(x402)
             .with(mpp);
         let placed = format!("{router:?}");
