@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::inflight::InFlight;
 use crate::job::Claimed;
 use crate::{
-    Alarm, Ask, Clock, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol, Problem,
-    ReplayGuard, Reply, RequestHead, Route, SystemClock,
+    Alarm, Ask, Clock, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
+    PaymentProtocol, Problem, ReplayGuard, Reply, RequestHead, Route, SystemClock,
 };
 
 /// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
@@ -47,6 +47,17 @@ pub enum ConfigError {
     /// The origin is not `https://host[:port]` (or `http` for a loopback host).
     #[error("the origin is not an https origin")]
     Origin,
+    /// An entry of a route table can't work.
+    #[error("route {key:?}: {reason}")]
+    RouteKey {
+        /// The key, as the seller wrote it.
+        key: String,
+        /// What is wrong with it, or with what is sold under it.
+        reason: KeyError,
+    },
+    /// A route table without routes: it would leave everything free.
+    #[error("the route table has no routes")]
+    NoRoutes,
     /// A setting of a protocol is missing or wrong.
     #[error("{setting}: {reason}")]
     Setting {
@@ -370,7 +381,7 @@ impl<G> fmt::Debug for RouteGate<G> {
     }
 }
 
-fn is_preflight(head: &dyn RequestHead) -> bool {
+pub(crate) fn is_preflight(head: &dyn RequestHead) -> bool {
     if head.method() != "OPTIONS" {
         return false;
     }
