@@ -422,4 +422,4 @@ fn sole_value(head: &dyn RequestHead, name: &str) -> Option<Box<str>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -90,7 +90,6 @@ struct Shared<G> {
 
 impl<G: ReplayGuard> Gate<G> {
     /// Starts a table of routes that this gate prices.
-    #[must_use]
     pub fn table(&self) -> RouteTableBuilder<G> {
         RouteTableBuilder {
             gate: self.clone(),

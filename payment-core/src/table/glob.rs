@@ -343,3 +343,6 @@ fn plain(text: &str) -> Result<(), KeyError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

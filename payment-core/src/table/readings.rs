@@ -61,9 +61,9 @@ fn is_dots(segment: &[u8]) -> bool {
     segment == b"." || segment == b".."
 }
 
-type Step = fn(&[u8]) -> Vec<u8>;
+pub(super) type Step = fn(&[u8]) -> Vec<u8>;
 
-const STEPS: [Step; 13] = [
+pub(super) const STEPS: [Step; 13] = [
     rooted,
     |path| decoded(path, |_| true),
     // Some keep what would change the number of segments, some what would be decoded once more,
