@@ -5,7 +5,8 @@ use http::StatusCode;
 
 use crate::gate::is_preflight;
 use crate::{
-    Admission, Admit, ConfigError, Gate, Problem, ReplayGuard, Reply, RequestHead, Route, RouteGate,
+    Admission, Admit, ConfigError, Gate, MemoryReplayGuard, Problem, ReplayGuard, Reply,
+    RequestHead, Route, RouteGate,
 };
 
 mod entries;
@@ -79,7 +80,7 @@ use key::Key;
 ///
 /// So `/api/` or `/API` are paid for like `/api` where no other key takes them, and refused in a
 /// table with `/*` below. Two keys that differ only by case or a slash at the end are one key twice.
-pub struct RouteTable<G> {
+pub struct RouteTable<G = MemoryReplayGuard> {
     shared: Arc<Shared<G>>,
 }
 
@@ -147,7 +148,7 @@ impl<G> fmt::Debug for RouteTable<G> {
 
 /// A table in the making.
 #[must_use]
-pub struct RouteTableBuilder<G> {
+pub struct RouteTableBuilder<G = MemoryReplayGuard> {
     gate: Gate<G>,
     entries: Entries,
     gates: Vec<RouteGate<G>>,
