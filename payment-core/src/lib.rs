@@ -50,6 +50,7 @@ mod secret;
 mod sse;
 mod stamp;
 mod stream;
+mod table;
 mod tariff;
 mod units;
 
@@ -89,5 +90,6 @@ pub use secret::Secret;
 pub use sse::{BoxError, IntoSseEvent, SseEvent, SseEventError};
 pub use stamp::{ResponseHead, remove_receipts, stamp};
 pub use stream::{SseTerms, Timer};
+pub use table::{KeyError, RouteTable, RouteTableBuilder};
 pub use tariff::Tariff;
 pub use units::{Units, UnitsError};

@@ -62,6 +62,13 @@ impl Offering for Offerings {
         found.transpose()
     }
 
+    fn quote(&self, claim: &Claim) -> Option<Box<str>> {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| entry.name == claim.protocol)?;
+        // A quote that can't be read is none: the price is that of now.
+        contained(|| entry.offering.quote(claim)).ok()?
+    }
+
     fn challenge<'a>(
         &'a self,
         ask: &'a Ask,
