@@ -182,10 +182,7 @@ impl Market {
             .build()
             .unwrap();
 
-        let router = PaymentRouter::new()
-            .with(Coupons)
-            .with(x402)
-            .with(mpp);
+        let router = PaymentRouter::new().with(Coupons).with(x402).with(mpp);
         let placed = format!("{router:?}");
         let store = Counted(MemoryReplayGuard::default(), Arc::clone(&asked[1]));
         let gate = Gate::builder(router)
