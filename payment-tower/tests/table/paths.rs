@@ -61,6 +61,10 @@ pub(crate) fn spellings(path: &str) -> Vec<String> {
         format!("http://shop.example{path}"),
         format!("{before}/{{{last}}}"),
         format!("{path}*"),
+        format!("{before}/"),
+        format!("{before}//"),
+        path.replace("/7", "/"),
+        path.replace("/v1", "/"),
     ]
 }
 

@@ -105,14 +105,19 @@ const KEYS_OF_TENANTS: &[(&str, &str)] = &[
 
 const KEYS_AND_REST: &[(&str, &str)] = &[
     ("/v1/premium", "premium"),
+    ("/v1/users/me", "me"),
+    ("/v1/users/{id}", "user"),
+    ("/v1/users/{id}/detail", "detail"),
+    ("/v1/files/{*path}", "file"),
+    ("/v1/slash/", "slash"),
     ("/v1/health", "free"),
-    ("/v1/files/*", "file"),
     ("/*", "rest"),
 ];
 
 const PLAIN_AND_REST: &[(&str, &str)] = &[
     ("/v1/premium", "premium"),
     ("/v1/files/a/b.pdf", "file"),
+    ("/v1/slash/", "slash"),
     ("/", "rest"),
     ("/v2", "rest"),
     ("/v1/other/page", "rest"),
