@@ -66,6 +66,9 @@
   const provider = () => wallets.get($("wallet").value)?.provider ?? window.ethereum;
 
   const payable = offer.ways.filter((way) => way.signing);
+  // What stands there for those without this script.
+  $("no-script").hidden = true;
+  $("commands").open = !payable.length || offer.hasBody;
   const chosen = () => {
     const index = document.querySelector("input[name=way]:checked")?.value ?? 0;
     return payable[Number(index)];

@@ -134,7 +134,7 @@ impl View<'_> {
         html.push_str("</details>");
     }
 
-    /// Why there is no button.
+    /// Why no wallet of a browser pays this.
     fn cannot(&self) -> String {
         let why = if self.payable().next().is_none() {
             self.word("not_payable")
@@ -187,7 +187,7 @@ impl View<'_> {
     }
 
     fn commands(&self) -> String {
-        let (summary, open) = (self.word("commands"), self.open_commands());
+        let summary = self.word("commands");
         let method = method(&self.facts.method);
         let url = escape_html(&shell_word(&self.facts.url));
         let url = format!("<span data-url>{url}</span>");
@@ -202,13 +202,7 @@ impl View<'_> {
         };
         let lines = [("pay", pay), ("curl", curl)].map(|(name, line)| self.line(name, &line));
         let lines = lines.concat();
-        format!("<details{open}><summary>{summary}</summary>{lines}</details>")
-    }
-
-    /// Shown at once where it is the only way.
-    fn open_commands(&self) -> &'static str {
-        let by_wallet = self.payable().next().is_some() && !self.facts.has_body;
-        if by_wallet { "" } else { " open" }
+        format!("<details id=\"commands\" open><summary>{summary}</summary>{lines}</details>")
     }
 
     /// The number of the price, where all that is offered costs the same.
