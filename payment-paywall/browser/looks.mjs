@@ -32,8 +32,17 @@ export function looks(folder) {
       await stage.go("/both");
       for (const summary of await page.locator("summary:visible").all()) await summary.click();
       await look("choice");
-      stage.wallet.next.set("eth_signTypedData_v4", "refuse");
+      let answer;
+      const asked = new Promise((ask) => {
+        stage.wallet.next.set("eth_signTypedData_v4", () => new Promise((_, refuse) => {
+          answer = () => refuse(Object.assign(new Error("no"), { code: 4001 }));
+          ask();
+        }));
+      });
       await stage.pay.click();
+      await asked;
+      await look("signing");
+      answer();
       await stage.says("You refused");
       await look("refused");
       await page.route("**/weather", (route) =>

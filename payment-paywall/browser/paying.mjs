@@ -14,7 +14,7 @@ export const cases = {
     assert.equal(await stage.pay.innerText(), "Pay 0.01 USDC");
     await stage.pay.click();
     await stage.delivered(/"weather":"sunny"/);
-    assert.equal(await stage.page.evaluate(() => document.activeElement.id), "paid");
+    assert.equal(await stage.page.evaluate(() => document.activeElement.id), "title");
     assert.equal(await stage.page.evaluate(() => sessionStorage.length), 0);
     await stage.moved({ signed: 1, sent: 1, got: [10_000, 0] });
     assert.equal(stage.wallet.count("wallet_switchEthereumChain"), 0);
@@ -59,7 +59,7 @@ export const cases = {
     assert.deepEqual(seen.filter((id) => ["way", "go"].includes(id)), ["way", "go"]);
     await keyboard.press("Enter");
     await stage.delivered(/sunny/);
-    assert.equal(await focused(), "paid");
+    assert.equal(await focused(), "title");
     await stage.moved({ signed: 1, sent: 1, got: [0, 10_000] });
     return stage;
   },

@@ -86,7 +86,7 @@ export const cases = {
     await stage.says("The answer did not arrive");
     assert.deepEqual(await stage.got(), [10_000, 0]);
     await stage.retry.click();
-    await stage.says("The payment was not accepted: ");
+    await stage.says("This payment was used: ");
     assert.ok(await stage.pay.isHidden());
     await stage.moved({ signed: 1, sent: 2, got: [10_000, 0] });
     return stage;

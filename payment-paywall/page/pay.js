@@ -116,9 +116,11 @@
     const left = kept.validBefore + MARGIN + 1 - now();
     $("again").hidden = left > 0;
     off($("again"), busy);
-    $("wait").textContent = left > 0 ? say("again_in", { seconds: left }) : say("again_now");
+    $("wait").textContent = left > 0 ? say("again_in", { time: clock(left) }) : say("again_now");
     if (focused === $("go")) $("retry").focus();
   }
+
+  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
   class Told extends Error {}
   const ask = (wallet, method, params) => wallet.request(params ? { method, params } : { method });
@@ -182,7 +184,7 @@
     const resource = offer.resource ? `"resource":${offer.resource},` : "";
     // The offer goes back as the text it came as.
     const json = `{"x402Version":2,${resource}"accepted":${way.accepted},"payload":${payload}}`;
-    keep({ header: base64(json), validBefore });
+    keep({ header: base64(json), validBefore, price: way.price });
   }
   // Some wallets end a signature with 0 or 1; tokens read 27 or 28.
   function parity(signature) {
@@ -246,6 +248,8 @@
     ready = Date.now() + pause(response.headers.get("retry-after"));
     if (receipt?.success === true) {
       tell(say("undelivered", { why: status }));
+    } else if (/_already_used$/.test(code ?? "")) {
+      tell(say("used", { why }));
     } else if (response.status === 402 && expired()) {
       keep(null);
       tell(say("refused_over", { why }));
@@ -284,11 +288,17 @@
       $("transaction").textContent = receipt.transaction;
       $("receipt").hidden = false;
     }
+    const price = document.createElement("strong");
+    price.textContent = kept.price ?? "";
+    $("heading").replaceChildren(say("paid"), " ", price);
+    document.title = say("paid");
     keep(null);
     $("answer").hidden = false;
     controls();
+    // Heard, not seen: the answer itself is in sight.
     tell(say("delivered"));
-    $("paid").focus();
+    $("status").className = "heard";
+    $("title").focus();
   }
   async function shown(type, body) {
     if (!body.size) return paragraph(say("empty"));

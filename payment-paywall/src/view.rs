@@ -15,6 +15,7 @@ impl View<'_> {
     pub(crate) fn slot(&self, name: &str) -> String {
         match name {
             "badge" => self.badge(),
+            "test_note" => self.test_note(),
             "heading" => self.heading(),
             "what" => self.what(),
             "why" => self.why(),
@@ -36,29 +37,50 @@ impl View<'_> {
         self.facts.ways.iter().filter(|way| way.signing.is_some())
     }
 
-    fn badge(&self) -> String {
+    /// Whether no real money is asked for.
+    fn is_test(&self) -> bool {
         let mut payable = self.payable().peekable();
-        if payable.peek().is_none() || !payable.all(|way| way.test) {
+        payable.peek().is_some() && payable.all(|way| way.test)
+    }
+
+    fn badge(&self) -> String {
+        if !self.is_test() {
             return String::new();
         }
-        let (test, note) = (self.word("test"), self.word("test_note"));
-        format!("<span class=\"badge\" title=\"{note}\">{test}</span>")
+        format!("<span class=\"badge\">{}</span>", self.word("test"))
+    }
+
+    fn test_note(&self) -> String {
+        if !self.is_test() {
+            return String::new();
+        }
+        format!(" {}", self.word("test_note"))
     }
 
     fn heading(&self) -> String {
-        let ways = &self.facts.ways;
-        let sole = match (&ways[..], self.payable().count()) {
-            ([way], _) => Some(way),
-            (_, 1) => self.payable().next(),
-            _ => None,
+        let Some((price, network)) = self.sole() else {
+            let lead = self.word("lead_choice");
+            return format!("<h1 id=\"heading\"><strong>{lead}</strong></h1>");
         };
-        if let Some(way) = sole {
-            let (lead, price) = (self.word("lead"), escape_html(&way.price));
-            let on = self.about_bdi("on", &way.network_name);
-            return format!("<h1>{lead} <strong>{price}</strong> {on}</h1>");
+        let (lead, price) = (self.word("lead"), escape_html(price));
+        let on = network.map_or_else(String::new, |network| self.about_bdi("on", network));
+        format!("<h1 id=\"heading\">{lead} <strong>{price}</strong> {on}</h1>")
+    }
+
+    /// The price where there is one way to pay, or one for wallets.
+    fn sole(&self) -> Option<(&str, Option<&str>)> {
+        let Facts { ways, others, .. } = self.facts;
+        if self.payable().count() == 1 {
+            let way = self.payable().next()?;
+            return Some((&way.price, Some(&way.network)));
         }
-        let lead = self.word("lead_choice");
-        format!("<h1><span class=\"plain\">{lead}</span></h1>")
+        match (&ways[..], &others[..]) {
+            ([way], []) => Some((&way.price, Some(&way.network))),
+            ([], [other]) if other.unit.is_none() => {
+                Some((other.price.as_deref()?, other.network.as_deref()))
+            }
+            _ => None,
+        }
     }
 
     fn what(&self) -> String {
@@ -89,7 +111,7 @@ impl View<'_> {
             for (index, way) in self.payable().enumerate() {
                 let checked = if index == 0 { " checked" } else { "" };
                 let price = escape_html(&way.price);
-                let on = self.about_bdi("on", &way.network_name);
+                let on = self.about_bdi("on", &way.network);
                 let _ = write!(
                     html,
                     "<label class=\"way\"><input type=\"radio\" name=\"way\" value=\"{index}\"\
@@ -164,7 +186,13 @@ impl View<'_> {
             return items;
         }
         let summary = self.word("others");
-        format!("<details><summary>{summary}</summary><ul>{items}</ul></details>")
+        // What else is there to see, when no wallet pays.
+        let open = if self.payable().next().is_none() {
+            " open"
+        } else {
+            ""
+        };
+        format!("<details{open}><summary>{summary}</summary><ul>{items}</ul></details>")
     }
 
     fn other(&self, other: &OtherFacts) -> String {
