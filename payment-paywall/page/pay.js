@@ -13,7 +13,6 @@
   // The clock of the seller decides what has expired; the one here may be wrong.
   const ahead = offer.now - Math.floor(Date.now() / 1000);
   const now = () => Math.floor(Date.now() / 1000) + ahead;
-  const LONGEST = 3600; // seconds that a signature is good for, whatever the seller asks
   const MARGIN = 10; // seconds, until a chain has seen that it is not
 
   // The address of this page, without what is not sent to a server.
@@ -167,7 +166,7 @@
     if (!/^0x[0-9a-f]{40}$/i.test(from)) throw new Told(say("no_account"));
     await onChain(wallet, way);
     const nonce = crypto.getRandomValues(new Uint8Array(32));
-    const validBefore = now() + Math.min(way.seconds, LONGEST);
+    const validBefore = now() + way.seconds;
     const authorization = {
       from,
       to: way.payTo,

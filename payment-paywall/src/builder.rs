@@ -10,7 +10,7 @@ use crate::words::Words;
 use crate::{PaywallError, PaywallPage};
 
 /// Says what a [`PaywallPage`] should be like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct PaywallBuilder {
     app_name: String,
@@ -27,18 +27,6 @@ const STYLE: &str = include_str!("../page/style.css");
 const SCRIPT: &str = include_str!("../page/pay.js");
 /// The colour of buttons, where the seller has none, on light and on dark.
 const ACCENTS: [&str; 2] = ["#1d5bd6", "#8ab4ff"];
-
-impl Default for PaywallBuilder {
-    fn default() -> Self {
-        Self {
-            app_name: String::new(),
-            logo: None,
-            accent: None,
-            words: Vec::new(),
-            tokens: Tokens::default(),
-        }
-    }
-}
 
 impl PaywallBuilder {
     /// The name of the shop, at the top of the page.

@@ -57,7 +57,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_arithmetic, reason = "light, not money")]
     fn ink_is_readable_on_every_colour() {
         for red in (0..=255).step_by(15) {
             for green in (0..=255).step_by(15) {

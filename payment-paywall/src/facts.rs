@@ -115,7 +115,7 @@ impl WayFacts {
     fn of(way: Way, tokens: &Tokens, units: &str) -> Self {
         let price = tokens.price(&way.network, &way.asset, &way.amount);
         let (price, number) = match price {
-            Some(price) => (price.text, price.number),
+            Some(price) => (price.text, Some(price.number)),
             None => (in_units(&way.amount, units), None),
         };
         Self {
@@ -147,7 +147,7 @@ impl OtherFacts {
             let known = tokens.price(network, &terms.currency, &terms.amount);
             known.map_or_else(
                 || (in_units(&terms.amount, units), None),
-                |price| (price.text, price.number),
+                |price| (price.text, Some(price.number)),
             )
         });
         let (price, number) = price.unzip();

@@ -27,7 +27,7 @@ pub(crate) struct Way {
     pub(crate) amount: String,
     pub(crate) asset: String,
     pub(crate) pay_to: String,
-    /// How long a payment is good for.
+    /// How long a signature made here is good for: as the seller asks, but an hour at most.
     pub(crate) seconds: u64,
     /// What a wallet has to be told, when one in a browser can sign for this.
     pub(crate) signing: Option<Signing>,
@@ -43,6 +43,8 @@ pub(crate) struct Signing {
 
 /// More ways than these are not shown.
 const MOST: usize = 16;
+/// A payment that can't be settled within this many seconds is not waited for.
+const LONGEST: u64 = 3600;
 /// The largest number that a script reads exactly.
 const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
@@ -111,7 +113,7 @@ impl Way {
             amount: offer.amount,
             asset: offer.asset,
             pay_to: offer.pay_to,
-            seconds: offer.max_timeout_seconds.min(SAFE_INTEGER),
+            seconds: offer.max_timeout_seconds.min(LONGEST),
         })
     }
 }

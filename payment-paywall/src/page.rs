@@ -43,7 +43,6 @@ pub(crate) struct Parts {
 
 impl PaywallPage {
     /// To say whose page it is and what its tokens are called.
-    #[must_use]
     pub fn builder() -> PaywallBuilder {
         PaywallBuilder::default()
     }

@@ -28,8 +28,8 @@ pub(crate) enum Worth {
 pub(crate) struct Price {
     /// Such as "0.01 USDC".
     pub(crate) text: String,
-    /// The number alone, where the token is known.
-    pub(crate) number: Option<String>,
+    /// The number alone.
+    pub(crate) number: String,
 }
 
 impl Tokens {
@@ -50,7 +50,7 @@ impl Tokens {
         let number = amount.parse::<Units>().ok()?.display(token.decimals);
         Some(Price {
             text: format!("{number} {}", token.symbol),
-            number: Some(number),
+            number,
         })
     }
 

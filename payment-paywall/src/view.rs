@@ -185,12 +185,10 @@ impl View<'_> {
         if items.is_empty() {
             return items;
         }
-        let summary = self.word("others");
         // What else is there to see, when no wallet pays.
-        let open = if self.payable().next().is_none() {
-            " open"
-        } else {
-            ""
+        let (summary, open) = match self.payable().next() {
+            Some(_) => (self.word("others"), ""),
+            None => (self.word("ways"), " open"),
         };
         format!("<details{open}><summary>{summary}</summary><ul>{items}</ul></details>")
     }

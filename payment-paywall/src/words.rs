@@ -21,7 +21,10 @@ impl Words {
 
     /// Says something else.
     pub(crate) fn replace(&mut self, name: &str, text: &str) -> Result<(), PaywallError> {
-        let known = self.page.get_mut(name).or(self.script.get_mut(name));
+        let known = self
+            .page
+            .get_mut(name)
+            .or_else(|| self.script.get_mut(name));
         let word = known.ok_or_else(|| PaywallError::Word(name.to_owned()))?;
         text.clone_into(word);
         Ok(())
