@@ -116,10 +116,36 @@ export const cases = {
     await buy("/page");
     const frame = page.frameLocator("#content iframe");
     assert.equal(await frame.locator("h1").innerText(), "Bought");
+    assert.equal(await page.locator("#content iframe").getAttribute("sandbox"), "");
     assert.notEqual(await page.title(), "stolen");
     // The browser says that it did not run the script of the page that was bought.
     stage.trouble = stage.trouble.filter((line) => !/Blocked script execution|Executing inline script violates/.test(line));
     await stage.moved({ signed: 4, sent: 4, got: [40_000, 0] });
+    return stage;
+  },
+
+  async "signatures that end with 0 or 1 are taken"(open) {
+    const stage = await open();
+    stage.wallet.spell = (signature) =>
+      signature.slice(0, 130) + { "1b": "00", "1c": "01" }[signature.slice(130)];
+    await stage.go("/weather");
+    await stage.pay.click();
+    await stage.delivered(/sunny/);
+    await stage.moved({ signed: 1, sent: 1, got: [10_000, 0] });
+    return stage;
+  },
+
+  async "the address is the browser's, where the seller has not said its own"(open) {
+    const stage = await open();
+    await stage.page.route("**/weather*", async (route) => {
+      const response = await route.fetch();
+      const page = (await response.text()).replaceAll("http://127", "http://inside");
+      return route.fulfill({ response, body: page.replace('"canonical":true', '"canonical":false') });
+    });
+    await stage.go("/weather?it's");
+    const url = `${stage.shop.url}/weather?it%27s`;
+    assert.equal(await stage.page.locator("#address").innerText(), url);
+    assert.equal(await stage.page.locator("#line-curl").textContent(), `curl -i '${url}'`);
     return stage;
   },
 

@@ -21,6 +21,10 @@ export class Stage {
   watch() {
     const { page } = this;
     page.setDefaultTimeout(15_000);
+    page.on("dialog", (dialog) => {
+      this.trouble.push(`dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
     page.on("pageerror", (error) => this.trouble.push(`error: ${error}`));
     page.on("console", (message) => {
       // Chromium writes a line for every answer of 4xx and 5xx, and for what a case cuts off.

@@ -32,6 +32,35 @@ export const cases = {
     return stage;
   },
 
+  async "a wallet that answers nonsense or not at all sends nothing"(open) {
+    const stage = await open();
+    await stage.go("/weather");
+    stage.wallet.spell = () => "0xnonsense";
+    await stage.pay.click();
+    await stage.says("Your wallet could not sign");
+    stage.wallet.next.set("eth_requestAccounts", -32002);
+    await stage.pay.click();
+    await stage.says("Your wallet is waiting for an answer");
+    stage.wallet.account = { ...stage.wallet.account, address: "<b>0x</b>" };
+    await stage.pay.click();
+    await stage.says("Your wallet named no account");
+    assert.deepEqual(stage.payments, []);
+    assert.deepEqual(await stage.got(), [0, 0]);
+    return stage;
+  },
+
+  async "a signature that comes after its time is not sent"(open) {
+    const stage = await open();
+    await stage.page.clock.install();
+    await stage.go("/weather");
+    stage.wallet.next.set("eth_signTypedData_v4", () => stage.page.clock.fastForward(301_000));
+    await stage.pay.click();
+    await stage.says("The signature came too late");
+    await stage.moved({ signed: 1, sent: 0, got: [0, 0] });
+    assert.ok(await stage.pay.isVisible());
+    return stage;
+  },
+
   async "a request that is lost is repeated with the same signature"(open) {
     const stage = await open();
     await stage.go("/weather");

@@ -5,6 +5,8 @@ export class Wallet {
   // What it does with the next question of a method: "refuse", a code, or a function.
   next = new Map();
   asked = [];
+  // How it writes a signature.
+  spell = (signature) => signature;
   signatures = [];
 
   constructor(key, chainId) {
@@ -47,7 +49,7 @@ export class Wallet {
     if (EIP712Domain.length !== 4) throw new Error("another domain");
     const signature = await this.account.signTypedData({ domain, types: others, primaryType, message });
     this.signatures.push(signature);
-    return signature;
+    return this.spell(signature);
   }
 }
 

@@ -349,8 +349,9 @@
     return /\.\w+$/.test(short) ? short : short + ending;
   }
 
-  // The lines for programs name this page as the browser knows it, unless the seller said how.
+  // This page is named as the browser knows it, unless the seller said how.
   if (!offer.canonical) {
+    $("address").textContent = url.href;
     for (const word of document.querySelectorAll("[data-url]")) {
       word.textContent = `'${url.href.replaceAll("'", "'\\''")}'`;
     }
