@@ -30,7 +30,7 @@ pub struct Ask {
     pub idempotency_key: Option<Box<str>>,
     /// The `Accept-Payment` preferences, when the client sent exactly one readable value.
     pub accept_payment: Option<Box<str>>,
-    /// The headers that the route's pricer and hooks asked for, and no others.
+    /// The headers that the route's pricer, hooks and page asked for, and no others.
     pub headers: HeaderMap,
     /// The body, where the route's price is read from it: the bytes that the handler will read.
     pub body: Option<Bytes>,
