@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 
 use crate::alarm::Alarm;
+use crate::cors::Reader;
 use crate::{RequestHead, Timestamp};
 
 /// One request, as protocols, pricers and hooks see it: read from the head once, owned, nothing to
@@ -36,6 +37,8 @@ pub struct Ask {
     pub body: Option<Bytes>,
     /// Ends what takes too long.
     pub alarm: Alarm,
+    /// Who may read what is answered.
+    pub(crate) reader: Reader,
 }
 
 impl Ask {
@@ -56,6 +59,7 @@ impl Ask {
             headers: HeaderMap::new(),
             body: None,
             alarm: Alarm::default(),
+            reader: Reader::default(),
         }
     }
 

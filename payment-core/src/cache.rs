@@ -26,9 +26,15 @@ pub(crate) fn merge_private(handler: Option<&str>) -> HeaderValue {
     HeaderValue::from_str(&merged).unwrap_or(PRIVATE)
 }
 
-/// Adds the payment headers to what the handler said its response varies on.
-pub(crate) fn merge_vary(handler: Option<&str>) -> HeaderValue {
-    merge_list(handler, &HeaderValue::from_static(VARY_ON))
+/// The request headers that all responses behind a gate vary on.
+pub(crate) const VARIES: HeaderValue = HeaderValue::from_static(VARY_ON);
+
+/// Adds our headers to what the handler said its response varies on. Everything includes them.
+pub(crate) fn merge_vary(handler: Option<&str>, ours: &HeaderValue) -> HeaderValue {
+    match handler {
+        Some(theirs) if lists(theirs, "*") => HeaderValue::from_static("*"),
+        _ => merge_list(handler, ours),
+    }
 }
 
 /// Adds our entries to a list of names that the handler began, unless it has them.
@@ -69,7 +75,22 @@ mod tests {
         ] {
             assert_eq!(merge_private(handler), merged);
         }
-        assert_eq!(merge_vary(Some("Accept")), format!("Accept, {VARY_ON}"));
-        assert_eq!(merge_vary(Some("*")), "*");
+    }
+
+    #[test]
+    fn what_a_response_varies_on_is_said_once() {
+        for (handler, merged) in [
+            (None, VARY_ON.to_owned()),
+            (Some(""), VARY_ON.to_owned()),
+            (Some("Accept"), format!("Accept, {VARY_ON}")),
+            (
+                Some("x-payment,AUTHORIZATION"),
+                "x-payment,AUTHORIZATION, Payment-Authorization, PAYMENT-SIGNATURE".to_owned(),
+            ),
+            (Some("*"), "*".to_owned()),
+            (Some("Accept, *"), "*".to_owned()),
+        ] {
+            assert_eq!(merge_vary(handler, &VARIES), merged);
+        }
     }
 }

@@ -103,6 +103,10 @@ impl Cors {
         if self.credentials && self.origins.is_none() {
             return Err(wrong("credentials of any origin are taken by nobody"));
         }
+        let count = self.origins.as_ref().map_or(0, Vec::len);
+        if count > usize::from(u16::MAX) {
+            return Err(wrong("too many origins"));
+        }
         let origin = |text: String| {
             let origin = Origin::parse(&text).ok_or_else(|| wrong("an origin is none"))?;
             HeaderValue::from_str(&origin.text).map_err(|_| wrong("an origin is none"))
@@ -131,6 +135,16 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 const MOST_NAMES: usize = 64;
 const LONGEST_NAME: usize = 64;
 
+/// Who may read an answer. As small as it is, it goes with each request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reader {
+    #[default]
+    Nobody,
+    Anybody,
+    /// The page that is named in this place.
+    Page(u16),
+}
+
 /// What was set, checked.
 #[derive(Debug)]
 pub(crate) struct CorsRules {
@@ -141,18 +155,29 @@ pub(crate) struct CorsRules {
 }
 
 impl CorsRules {
-    /// The origin that this request may be read by. Always in our spelling: what the client said is
-    /// compared, and never repeated.
-    pub(crate) fn allowed(&self, head: &dyn RequestHead) -> Option<HeaderValue> {
+    /// Who may read what is answered to this request.
+    pub(crate) fn reader(&self, head: &dyn RequestHead) -> Reader {
         let Some(origins) = &self.origins else {
-            return Some(HeaderValue::from_static("*"));
+            return Reader::Anybody;
         };
-        let (mut said, mut count) = (None, 0);
+        let (mut named, mut count) = (None, 0);
         head.each_value("origin", &mut |value| {
             count += 1;
-            said = origins.iter().find(|origin| *origin == value);
+            named = origins.iter().position(|origin| origin == value);
         });
-        said.filter(|_| count == 1).cloned()
+        match named.map(u16::try_from) {
+            Some(Ok(place)) if count == 1 => Reader::Page(place),
+            _ => Reader::Nobody,
+        }
+    }
+
+    /// Its origin in our spelling: what the client said is compared, and never repeated.
+    fn spelled(&self, reader: Reader) -> Option<HeaderValue> {
+        match reader {
+            Reader::Nobody => None,
+            Reader::Anybody => Some(HeaderValue::from_static("*")),
+            Reader::Page(place) => self.origins.as_ref()?.get(usize::from(place)).cloned(),
+        }
     }
 
     /// Whether answers differ by the origin that asks.
@@ -160,13 +185,14 @@ impl CorsRules {
         self.origins.is_some()
     }
 
-    /// Lets this origin read an answer.
-    pub(crate) fn allow(&self, origin: &HeaderValue, mut add: impl FnMut(HeaderName, HeaderValue)) {
-        add(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        if self.credentials {
-            let yes = HeaderValue::from_static("true");
-            add(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-        }
+    /// The headers that let it read an answer; none for nobody.
+    pub(crate) fn allow(&self, reader: Reader) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let origin = self.spelled(reader);
+        let yes = HeaderValue::from_static("true");
+        let credentials = origin.as_ref().filter(|_| self.credentials).map(|_| yes);
+        let origin = origin.map(|origin| (ACCESS_CONTROL_ALLOW_ORIGIN, origin));
+        let credentials = credentials.map(|yes| (ACCESS_CONTROL_ALLOW_CREDENTIALS, yes));
+        origin.into_iter().chain(credentials)
     }
 
     /// The answer to a preflight. An origin that is not allowed is told nothing.
@@ -177,8 +203,9 @@ impl CorsRules {
         let mut reply = Reply::preflight();
         let headers = &mut reply.headers;
         headers.insert(VARY, VARIES);
-        if let Some(origin) = self.allowed(head) {
-            self.allow(&origin, |name, value| drop(headers.insert(name, value)));
+        let reader = self.reader(head);
+        headers.extend(self.allow(reader));
+        if reader != Reader::Nobody {
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names(head));
             headers.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
             if let Some(method) = method(head) {
@@ -207,7 +234,7 @@ fn names(head: &dyn RequestHead) -> HeaderValue {
     head.each_value("access-control-request-headers", &mut |value| {
         let asked = std::str::from_utf8(value).unwrap_or_default();
         for name in asked.split(',').map(str::trim) {
-            if left > 0 && name.len() <= LONGEST_NAME && is_token(name) {
+            if left > 0 && name != "*" && name.len() <= LONGEST_NAME && is_token(name) {
                 left -= 1;
                 if !lists(&names, name) {
                     names.push_str(", ");

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::accept::prefers_html;
 use crate::cache::merge_list;
-use crate::cors::EXPOSED;
+use crate::cors::{EXPOSED, Reader};
 use crate::custom::unharmed;
 use crate::gate::Priced;
 use crate::reply::{About, VARY_ON};
@@ -76,35 +76,32 @@ impl<G> Priced<G> {
         looks.then(|| unharmed(|| paywall.page(ask, reply)))??
     }
 
-    /// The origin that may read what is answered to this request.
-    pub(crate) fn origin(&self, head: &dyn RequestHead) -> Option<HeaderValue> {
-        self.shared.cors.as_ref()?.allowed(head)
+    /// Who may read what is answered to this request.
+    pub(crate) fn reader(&self, head: &dyn RequestHead) -> Reader {
+        let cors = self.shared.cors.as_ref();
+        cors.map_or(Reader::Nobody, |cors| cors.reader(head))
     }
 
     /// What stands on every answer that the gate gives on this route.
-    pub(crate) fn headed(&self, mut reply: Reply, origin: Option<&HeaderValue>) -> Reply {
+    pub(crate) fn headed(&self, mut reply: Reply, reader: Reader) -> Reply {
         let headers = &mut reply.headers;
         if let Some(varies) = &self.varies.answer {
             headers.insert(VARY, varies.clone());
         }
-        if let (Some(cors), Some(origin)) = (&self.shared.cors, origin) {
-            cors.allow(origin, |name, value| drop(headers.insert(name, value)));
+        if let (Some(cors), true) = (&self.shared.cors, reader != Reader::Nobody) {
+            headers.extend(cors.allow(reader));
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
         reply
     }
 
     /// What stands on every response of the handler.
-    pub(crate) fn stamped(
-        &self,
-        stamps: &mut Vec<(HeaderName, HeaderValue)>,
-        origin: Option<&HeaderValue>,
-    ) {
+    pub(crate) fn stamped(&self, stamps: &mut Vec<(HeaderName, HeaderValue)>, reader: Reader) {
         if let Some(varies) = &self.varies.served {
             stamps.push((VARY, varies.clone()));
         }
-        if let (Some(cors), Some(origin)) = (&self.shared.cors, origin) {
-            cors.allow(origin, |name, value| stamps.push((name, value)));
+        if let Some(cors) = &self.shared.cors {
+            stamps.extend(cors.allow(reader));
         }
     }
 }

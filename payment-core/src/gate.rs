@@ -502,13 +502,12 @@ impl<G: ReplayGuard> RouteGate<G> {
             priced: Arc::clone(&self.priced),
             ask,
             claimed,
-            origin: self.priced.origin(head),
         })
     }
 
     /// An answer that needs no job.
     fn headed(&self, reply: Reply, head: &dyn RequestHead) -> Reply {
-        self.priced.headed(reply, self.priced.origin(head).as_ref())
+        self.priced.headed(reply, self.priced.reader(head))
     }
 
     /// Up to how many bytes of the body its price is read from; `None` where it is not.
@@ -539,6 +538,7 @@ impl<G: ReplayGuard> RouteGate<G> {
             headers: HeaderMap::new(),
             body: None,
             alarm: Alarm::default(),
+            reader: self.priced.reader(head),
         }
     }
 }

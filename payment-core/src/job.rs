@@ -19,8 +19,6 @@ pub struct Job<G = MemoryReplayGuard> {
     pub(crate) priced: Arc<Priced<G>>,
     pub(crate) ask: Ask,
     pub(crate) claimed: Claimed,
-    /// The origin that may read what is answered.
-    pub(crate) origin: Option<HeaderValue>,
 }
 
 pub(crate) enum Claimed {
@@ -86,7 +84,7 @@ impl<G: ReplayGuard> Job<G> {
         };
         let reply = self.priced.unpaid_at_once(&self.ask, why)?;
         let reply = self.priced.worded(reply, &self.ask, false);
-        Some(self.priced.headed(reply, self.origin.as_ref()))
+        Some(self.priced.headed(reply, self.ask.reader))
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.
@@ -109,14 +107,14 @@ impl<G: ReplayGuard> Job<G> {
         F: Future<Output = Result<R, E>>,
         R: Served,
     {
-        let (priced, origin) = (Arc::clone(&self.priced), self.origin.clone());
+        let (priced, reader) = (Arc::clone(&self.priced), self.ask.reader);
         Ok(match self.decide(spawn, serve).await? {
-            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, origin.as_ref())),
+            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, reader)),
             Outcome::Served {
                 response,
                 mut stamps,
             } => {
-                priced.stamped(&mut stamps, origin.as_ref());
+                priced.stamped(&mut stamps, reader);
                 Outcome::Served { response, stamps }
             }
         })
@@ -132,7 +130,6 @@ impl<G: ReplayGuard> Job<G> {
             priced,
             mut ask,
             claimed,
-            ..
         } = self;
         ask.alarm = Alarm::new(spawn.clone());
         let (claim, unreadable) = match claimed {

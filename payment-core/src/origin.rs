@@ -26,7 +26,9 @@ impl Origin {
         if let Some(port) = uri.port_u16().filter(|port| Some(*port) != default_port) {
             origin.push_str(&format!(":{port}"));
         }
-        if host.is_empty() || (bare != origin && named != Some(bare)) {
+        let odd = |b: u8| !(b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+        let named_host = !host.is_empty() && !host.bytes().any(odd);
+        if !named_host || (bare != origin && named != Some(bare)) {
             return None;
         }
         Some(Self {

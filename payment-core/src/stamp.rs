@@ -3,7 +3,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::cache::{merge_list, merge_private, merge_vary};
+use crate::cache::{VARIES, merge_list, merge_private, merge_vary};
 use crate::cors::EXPOSED;
 
 /// The head of a response that is on its way out. Framework crates implement it for their own
@@ -62,21 +62,22 @@ pub fn stamp(response: &mut dyn ResponseHead, stamps: Vec<(HeaderName, HeaderVal
     for name in &RECEIPTS {
         response.remove(name);
     }
-    let vary = merge_vary(all_values(response, &VARY).as_deref());
+    let vary = merge_vary(all_values(response, &VARY).as_deref(), &VARIES);
     replace(response, &VARY, vary);
     if paid {
         let caching = merge_private(all_values(response, &CACHE_CONTROL).as_deref());
         replace(response, &CACHE_CONTROL, caching);
     }
-    for (name, _) in stamps.iter().filter(|(name, _)| !is_list(name)) {
+    for (name, _) in stamps.iter().filter(|(name, _)| name != VARY) {
         response.remove(name);
     }
     for (name, value) in stamps {
-        if is_list(&name) {
-            let before = all_values(response, &name);
-            replace(response, &name, merge_list(before.as_deref(), &value));
-        } else {
-            response.append(&name, value);
+        match name {
+            VARY => {
+                let before = all_values(response, &VARY);
+                replace(response, &VARY, merge_vary(before.as_deref(), &value));
+            }
+            _ => response.append(&name, value),
         }
     }
     // Whoever has allowed another origin to read it: scripts of that origin see the receipt.
@@ -87,11 +88,6 @@ pub fn stamp(response: &mut dyn ResponseHead, stamps: Vec<(HeaderName, HeaderVal
         let before = all_values(response, &name);
         replace(response, &name, merge_list(before.as_deref(), &EXPOSED));
     }
-}
-
-/// Whether our words are added to the handler's, in one value.
-fn is_list(name: &HeaderName) -> bool {
-    *name == ACCESS_CONTROL_EXPOSE_HEADERS || *name == VARY
 }
 
 fn replace(response: &mut dyn ResponseHead, name: &HeaderName, value: HeaderValue) {
