@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 
 use crate::alarm::Alarm;
+use crate::cors::Reader;
 use crate::{RequestHead, Timestamp};
 
 /// One request, as protocols, pricers and hooks see it: read from the head once, owned, nothing to
@@ -30,12 +31,14 @@ pub struct Ask {
     pub idempotency_key: Option<Box<str>>,
     /// The `Accept-Payment` preferences, when the client sent exactly one readable value.
     pub accept_payment: Option<Box<str>>,
-    /// The headers that the route's pricer and hooks asked for, and no others.
+    /// The headers that the route's pricer, hooks and page asked for, and no others.
     pub headers: HeaderMap,
     /// The body, where the route's price is read from it: the bytes that the handler will read.
     pub body: Option<Bytes>,
     /// Ends what takes too long.
     pub alarm: Alarm,
+    /// Who may read what is answered.
+    pub(crate) reader: Reader,
 }
 
 impl Ask {
@@ -56,6 +59,7 @@ impl Ask {
             headers: HeaderMap::new(),
             body: None,
             alarm: Alarm::default(),
+            reader: Reader::default(),
         }
     }
 

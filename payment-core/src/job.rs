@@ -82,7 +82,9 @@ impl<G: ReplayGuard> Job<G> {
             Claimed::Unreadable(refusal) => Some(refusal),
             Claimed::Something(_) => return None,
         };
-        self.priced.unpaid_at_once(&self.ask, why)
+        let reply = self.priced.unpaid_at_once(&self.ask, why)?;
+        let reply = self.priced.worded(reply, &self.ask, false);
+        Some(self.priced.headed(reply, self.ask.reader))
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.
@@ -100,6 +102,25 @@ impl<G: ReplayGuard> Job<G> {
     /// May be dropped at any await. Before the settlement begins, the reservation is released;
     /// once it has begun, it finishes on `spawn` and its result is kept for the same credential.
     pub async fn run<S, F, R, E>(self, spawn: impl Spawn, serve: S) -> Result<Outcome<R>, E>
+    where
+        S: FnOnce(Paid) -> F,
+        F: Future<Output = Result<R, E>>,
+        R: Served,
+    {
+        let (priced, reader) = (Arc::clone(&self.priced), self.ask.reader);
+        Ok(match self.decide(spawn, serve).await? {
+            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, reader)),
+            Outcome::Served {
+                response,
+                mut stamps,
+            } => {
+                priced.stamped(&mut stamps, reader);
+                Outcome::Served { response, stamps }
+            }
+        })
+    }
+
+    async fn decide<S, F, R, E>(self, spawn: impl Spawn, serve: S) -> Result<Outcome<R>, E>
     where
         S: FnOnce(Paid) -> F,
         F: Future<Output = Result<R, E>>,
@@ -153,14 +174,16 @@ impl<G: ReplayGuard> Job<G> {
                     Purpose::Metered(_) => false,
                     Purpose::Management => true,
                 };
-                if first {
-                    permit.settle().await?;
-                }
-                Ok(permit)
+                let settled = match first {
+                    true => permit.settle().await,
+                    false => Ok(()),
+                };
+                Ok(settled.map(|()| permit))
             }
         };
         let mut permit = match Detach::new(spawn.clone(), admitting).await {
-            Ok(permit) => permit,
+            Ok(Ok(permit)) => permit,
+            Ok(Err(denied)) => return Ok(visit.unsettled(denied).await),
             Err(denied) => return Ok(visit.denied(denied).await),
         };
 
@@ -218,7 +241,7 @@ impl<G: ReplayGuard> Job<G> {
         };
         let permit = match Detach::new(spawn, closing).await {
             Ok(permit) => permit,
-            Err(denied) => return Ok(visit.denied(denied).await),
+            Err(denied) => return Ok(visit.unsettled(denied).await),
         };
         let stamps = permit.stamps(response.status());
         match permit.deliver().await {
@@ -251,11 +274,19 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
         self.told(answered.await, unknown)
     }
 
-    /// Tells the hooks what the client will see.
+    /// The answer to a request whose payment was not settled.
+    async fn unsettled<R>(&self, denied: Denied) -> Outcome<R> {
+        let unknown = matches!(denied, Denied::Unknown(_));
+        let offering = &*self.offering;
+        let answered = self.priced.unsettled(offering, &self.ask, denied);
+        self.told(answered.await, unknown)
+    }
+
+    /// Tells the hooks what the client will see, before the seller has put it in words.
     fn told<R>(&self, reply: Reply, unknown: bool) -> Outcome<R> {
         let hooks = &self.priced.shared.hooks;
         if hooks.is_empty() {
-            return Outcome::Reply(reply);
+            return Outcome::Reply(self.priced.worded(reply, &self.ask, unknown));
         }
         let ask = Arc::clone(&self.ask);
         if self.brings_payment {
@@ -271,7 +302,7 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
                 hooks.challenged(ask, reply)
             });
         }
-        Outcome::Reply(reply)
+        Outcome::Reply(self.priced.worded(reply, &self.ask, unknown))
     }
 }
 

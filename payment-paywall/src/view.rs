@@ -90,7 +90,10 @@ impl View<'_> {
             let _ = write!(html, "<p dir=\"auto\">{description}</p>");
         }
         let url = escape_html(&self.facts.url);
-        let _ = write!(html, "<p class=\"small\"><code id=\"address\">{url}</code></p>");
+        let _ = write!(
+            html,
+            "<p class=\"small\"><code id=\"address\">{url}</code></p>"
+        );
         html
     }
 

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod at_once;
 mod drops;
 mod faults;
