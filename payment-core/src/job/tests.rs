@@ -3,6 +3,7 @@
 mod at_once;
 mod drops;
 mod faults;
+mod hooks;
 mod limits;
 mod management;
 mod metering;
@@ -11,4 +12,5 @@ mod resuming;
 mod rows;
 mod shop;
 mod simulation;
+mod staff;
 mod world;
