@@ -60,6 +60,9 @@ pub struct Route {
     /// The sealed quote that offers carry, where the price is found for each request. The gate
     /// sets it; protocols carry it to the buyer and back.
     pub quote: Option<Box<str>>,
+    /// The digest of the body that the price was read from: `sha-256=` and base64. The gate sets
+    /// it; protocols bind it into their offers, so that none pays for another body. (T07)
+    pub body_digest: Option<Box<str>>,
 }
 
 impl Route {
@@ -83,6 +86,7 @@ impl Route {
             pricing: None,
             output_schema: None,
             quote: None,
+            body_digest: None,
         }
     }
 
