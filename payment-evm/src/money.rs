@@ -86,10 +86,7 @@ mod tests {
     #[test]
     fn parsers_are_asked_in_order_and_the_decimals_last() {
         let mut parsers = MoneyParsers::default();
-        assert_eq!(
-            parsers.units(usd!("0.01"), &usdc()).unwrap(),
-            10_000.into()
-        );
+        assert_eq!(parsers.units(usd!("0.01"), &usdc()).unwrap(), 10_000.into());
         parsers.add(|money, _| (money == usd!("1")).then(|| Units::from(7)));
         parsers.add(|money, _| (money == usd!("2")).then(|| Units::from(8)));
         parsers.add(|money, _| (money == usd!("1")).then(|| Units::from(9)));

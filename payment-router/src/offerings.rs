@@ -41,6 +41,12 @@ impl Offering for Offerings {
         found.transpose()
     }
 
+    fn quote(&self, claim: &Claim) -> Option<Box<str>> {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| entry.name == claim.protocol)?;
+        entry.offering.quote(claim)
+    }
+
     fn challenge<'a>(
         &'a self,
         ask: &'a Ask,

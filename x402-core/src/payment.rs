@@ -122,9 +122,7 @@ impl<F: Facilitator> BoundPayment<F> {
     fn charged(&self) -> Cow<'_, PaymentRequest> {
         let request = self.request();
         match (self.bound.settlement(), self.charge) {
-            (Settlement::UpTo, Some(units)) => {
-                Cow::Owned(request.charging(Charge::Exactly(units)))
-            }
+            (Settlement::UpTo, Some(units)) => Cow::Owned(request.charging(Charge::Exactly(units))),
             (Settlement::UpTo, None) => Cow::Owned(request.charging(Charge::AtMost)),
             _ => Cow::Borrowed(request),
         }

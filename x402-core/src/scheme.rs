@@ -1,4 +1,6 @@
-use payment_core::{Account, Asset, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
+use payment_core::{
+    Account, Asset, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
