@@ -13,7 +13,7 @@ fn the_tour_is_refused_then_pays_a_cent_and_it_adds_up() {
     let (code, said, wrong) = run(command(PROGRAM, &[])).unwrap();
     assert_eq!((code, &*wrong), (Some(0), ""), "{said}");
     for line in [
-        "    unpaid: 402 Payment Required",
+        "    402 Payment Required",
         "        x402 exact: 10000 units of 0x036CbD53842c5426634e7929541eC2318f3dCF7e",
         "    paid $0.01 by x402: 200 OK",
         "    sunny, 21 degrees, for 10000 units of 0x90F79bf6EB2c4f870365E785982E1f101E93b906",

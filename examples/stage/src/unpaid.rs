@@ -21,7 +21,7 @@ pub fn http() -> Result<Client, Failure> {
 /// When the answer is no 402, or can't be read.
 pub async fn unpaid(request: RequestBuilder) -> Result<Response, Failure> {
     let answer = request.send().await?;
-    println!("    unpaid: {}", answer.status());
+    println!("    {}", answer.status());
     if answer.status() != StatusCode::PAYMENT_REQUIRED {
         return Err("402 was due".into());
     }
