@@ -3,6 +3,8 @@
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::scratch::Scratch;
+
 /// A command without any setting.
 #[must_use]
 pub fn command(program: &str, arguments: &[&str]) -> Command {
@@ -34,6 +36,8 @@ pub struct Serving {
     /// The key of a buyer with test money, as the invitation says it.
     pub key: String,
     child: Child,
+    /// What a killed process leaves behind goes with it.
+    _left: Scratch,
 }
 
 impl Serving {
@@ -43,12 +47,15 @@ impl Serving {
     ///
     /// When it can't be started, or ends before it has invited anyone.
     pub fn start(mut command: Command) -> io::Result<Self> {
+        let left = Scratch::make()?;
+        command.env("TMPDIR", left.path());
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut serving = Self {
             url: String::new(),
             key: String::new(),
             child,
+            _left: left,
         };
         for line in BufReader::new(stdout).lines() {
             let line = line?;

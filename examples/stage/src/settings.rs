@@ -1,5 +1,5 @@
-use devnet::Devnet;
 use devnet::facilitator::Facilitator;
+use devnet::{Devnet, Wallet};
 use payment_evm::random_word;
 
 use crate::scratch::Scratch;
@@ -28,6 +28,7 @@ impl TestMoney {
         Some(match name {
             "FACILITATOR_URL" => self.facilitator.url().to_owned(),
             "PAY_TO" => self.net.seller.address.to_string(),
+            "ARTIST" => Wallet::named("artist").address.to_string(),
             "RPC_URL" => self.net.rpc_url.clone(),
             "SETTLER_KEY" => self.net.seller.key.to_string(),
             "SESSION_ESCROW" => self.net.escrow.to_string(),
