@@ -6,17 +6,17 @@
 //! | `/seat` | $0.10, and a cent more for each that was sold; what was quoted holds for a minute |
 //! | `/song?by=` | $0.05, to the artist if it is by `ann` |
 //!
-//! This file is the seller. `tour.rs` has buyers who try it; `stage` is a chain in this process with
+//! This file and `prices.rs` are the seller. `tour.rs` has buyers who try it; `stage` is a chain in this process with
 //! test money, which takes the place of the real one until the settings of `run` are in the
 //! environment.
 
+mod prices;
 mod tour;
 
 use std::future::IntoFuture;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -25,9 +25,11 @@ use axum::routing::get;
 use stage::{Failure, Invitation, Stage};
 use tokio::net::TcpListener;
 use x402_axum::{
-    Account, Address, Denial, ExactEvm, Gate, GateExt, HttpFacilitator, HttpOptions, Money, Paid,
-    PaymentOption, Pricing, Quote, Route, Timing, Token, X402, usd,
+    Address, ExactEvm, Gate, GateExt, HttpFacilitator, HttpOptions, Paid, Route, Timing, Token,
+    X402, usd,
 };
+
+use crate::prices::{Size, by_artist, by_demand, by_size};
 
 /// Base Sepolia, where money is for tests. Base itself is 8453.
 const CHAIN: u64 = 84532;
@@ -51,7 +53,7 @@ async fn shop(
     let sold = Sold::default();
     let map_route = Route::priced(usd!("0.01")).pricing(by_size());
     // Paid first: a seat that is given away can't be taken back.
-    let seat_route = Route::priced(FIRST_SEAT)
+    let seat_route = Route::priced(usd!("0.10"))
         .timing(Timing::BeforeServing)
         .pricing(by_demand(&sold));
     let song_route = Route::priced(usd!("0.05")).pricing(by_artist(artist));
@@ -60,66 +62,6 @@ async fn shop(
         .route("/seat", get(seat).layer(gate.priced(seat_route)?))
         .route("/song", get(song).layer(gate.priced(song_route)?))
         .with_state(sold))
-}
-
-fn by_size() -> Pricing {
-    Pricing::by(async |ask| {
-        Ok(match Size::of(ask.query.as_deref()) {
-            Some(Size::Small) => Quote::Standard,
-            Some(Size::Large) => usd!("0.02").into(),
-            Some(Size::Thumb) => Quote::Free,
-            Some(Size::Poster) => Quote::Deny(Denial::new("not_for_sale").detail("no posters")),
-            None => Quote::Deny(Denial::new("no_such_size").status(StatusCode::BAD_REQUEST)),
-        })
-    })
-}
-
-/// The price moves with every sale. A buyer who was told another one pays that, within the grace.
-fn by_demand(sold: &Sold) -> Pricing {
-    let sold = Arc::clone(sold);
-    let price = move || {
-        let cents = sold.load(Ordering::SeqCst).checked_add(10)?;
-        usd!("0.01").checked_mul(cents)
-    };
-    // An error closes the gate: nothing is sold at a price that nobody knows.
-    let quote = move |_| std::future::ready(price().map(Quote::from).ok_or("too dear".into()));
-    Pricing::by(quote).grace(Duration::from_secs(60))
-}
-
-const FIRST_SEAT: Money = usd!("0.10");
-
-/// Who is paid depends on the request as well.
-fn by_artist(artist: Address) -> Pricing {
-    Pricing::by(move |ask| async move {
-        Ok(match ask.query.as_deref() {
-            Some("by=ann") => PaymentOption::new(usd!("0.05"))
-                .pay_to(Account::from(artist))
-                .into(),
-            _ => Quote::Standard,
-        })
-    })
-}
-
-/// Price and handler read the query by one function. If they took `?size=small&size=large` for two
-/// different things, a large map would be sold at the price of a small one.
-#[derive(Debug)]
-enum Size {
-    Thumb,
-    Small,
-    Large,
-    Poster,
-}
-
-impl Size {
-    fn of(query: Option<&str>) -> Option<Self> {
-        match query {
-            None | Some("size=small") => Some(Self::Small),
-            Some("size=large") => Some(Self::Large),
-            Some("size=thumb") => Some(Self::Thumb),
-            Some("size=poster") => Some(Self::Poster),
-            Some(_) => None,
-        }
-    }
 }
 
 async fn map(RawQuery(query): RawQuery) -> Result<String, StatusCode> {

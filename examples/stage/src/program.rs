@@ -60,7 +60,7 @@ impl Serving {
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             if let Some((_, url)) = line.split_once("curl -i ") {
-                serving.url = url.split(' ').next_back().unwrap_or_default().to_owned();
+                serving.url = url.trim_matches('\'').to_owned();
             }
             if let Some((_, key)) = line.split_once("--key ") {
                 serving.key = key.to_owned();

@@ -104,21 +104,16 @@ impl Stage {
         if self.errand == Errand::Tour {
             return;
         }
-        println!("    see the 402:  curl -i {shop}{path}");
-        let (Ok(net), flag) = (
-            self.devnet(),
-            match invitation {
+        println!("    see the 402:  curl -i '{shop}{path}'");
+        // Whom to pay by, only where money is for tests.
+        let buyer = self.devnet().ok().and_then(|net| net.buyers.first());
+        if let Some(buyer) = buyer {
+            let (run, key) = ("cargo run -q -p quickstart --", buyer.key);
+            let flag = match invitation {
                 Invitation::Buy => "--buy",
                 Invitation::Stream => "--stream",
-            },
-        ) else {
-            return;
-        };
-        if let Some(buyer) = net.buyers.first() {
-            let key = buyer.key;
-            println!(
-                "    pay:          cargo run -q -p quickstart -- {flag} {shop}{path} --key {key}"
-            );
+            };
+            println!("    pay:          {run} {flag} '{shop}{path}' --key {key}");
         }
     }
 }
