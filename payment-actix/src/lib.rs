@@ -37,6 +37,8 @@
 //! - Receipts come from the gate alone; what a handler set under their names is removed.
 //! - Buyers are shown the path by which actix found the handler, in full inside of scopes, and with
 //!   needless percent-encoding undone, as actix does it before it looks for a route.
+//! - What rewrites paths, such as `NormalizePath`, goes around this middleware: wrap it later. A table
+//!   of prices that stands outside of it would look up another path than the one that is served.
 //! - Say `h1_allow_half_closed(false)` to the `HttpServer`: it then ends a handler whose client has
 //!   gone away, and nothing is settled for it. As it is without, handlers run to their end for
 //!   clients that closed the connection, and are paid.
