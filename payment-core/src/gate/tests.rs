@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A protocol that takes any route and never any credential.
-struct Shy;
+pub(crate) struct Shy;
 
 impl PaymentProtocol for Shy {
     fn name(&self) -> ProtocolName {
@@ -36,7 +36,7 @@ impl Offering for Shy {
     }
 }
 
-fn price() -> Money {
+pub(crate) fn price() -> Money {
     Money::from_decimal("0.01").unwrap()
 }
 
