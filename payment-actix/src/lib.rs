@@ -34,6 +34,8 @@
 //!   upgrade settle first: see [`Timing`](payment_core::Timing). Server-sent events may be paid one
 //!   by one while they leave, on a route priced by the unit: see [`Meter::sse`].
 //! - A handler that fails, by an error or by a status of 400 and above, is not paid.
+//! - Where the price is read from the body, the body is read first, up to the limit of the pricing, and
+//!   the handler reads the very bytes that were priced.
 //! - Receipts come from the gate alone; what a handler set under their names is removed.
 //! - Buyers are shown the path by which actix found the handler, in full inside of scopes, and with
 //!   needless percent-encoding undone, as actix does it before it looks for a route.
@@ -47,6 +49,7 @@
 
 mod extract;
 mod future;
+mod gather;
 mod head;
 mod held;
 mod middleware;
