@@ -224,6 +224,7 @@ fn script_learns_what_it_signs() {
     let data = data(&shown(&ask("/weather"), &offering(&[offer()])));
     assert_eq!(data["now"], NOW);
     assert_eq!(data["method"], "GET");
+    assert_eq!(data["canonical"], false);
     let way = &data["ways"][0];
     assert_eq!(
         way["signing"],
@@ -232,6 +233,10 @@ fn script_learns_what_it_signs() {
     assert_eq!(way["amount"], "10000", "a text: scripts round numbers");
     let accepted: Value = serde_json::from_str(way["accepted"].as_str().unwrap()).unwrap();
     assert_eq!(accepted, offer());
+    let mut canonical = ask("/weather");
+    canonical.canonical = true;
+    let page = shown(&canonical, &offering(&[offer()]));
+    assert_eq!(self::data(&page)["canonical"], true);
 }
 
 #[test]
