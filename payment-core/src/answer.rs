@@ -1,19 +1,28 @@
 use http::StatusCode;
 
 use crate::gate::Priced;
-use crate::{Ask, Challenge, Denied, Fault, Problem, Refusal, ReplayGuard, Reply, Soon};
+use crate::reply::About;
+use crate::{Ask, Challenge, Denied, Fault, Offering, Problem, Refusal, ReplayGuard, Reply, Soon};
 
 impl<G: ReplayGuard> Priced<G> {
     /// The answer to a request that has not paid: each protocol adds its challenge.
-    pub(crate) async fn unpaid(&self, ask: &Ask, why: Option<&Refusal>) -> Reply {
+    pub(crate) async fn unpaid(
+        &self,
+        offering: &dyn Offering,
+        ask: &Ask,
+        why: Option<&Refusal>,
+    ) -> Reply {
         match why {
             Some(refusal) if !refusal.invites_payment() => uninviting(refusal),
-            _ => self.inviting(why, self.offering.challenge(ask, why).await),
+            _ => self.inviting(why, offering.challenge(ask, why).await),
         }
     }
 
     /// The same, unless a challenge has to be awaited.
     pub(crate) fn unpaid_at_once(&self, ask: &Ask, why: Option<&Refusal>) -> Option<Reply> {
+        if !self.shared.hooks.is_empty() || self.route.pricing.is_some() {
+            return None;
+        }
         match why {
             Some(refusal) if !refusal.invites_payment() => Some(uninviting(refusal)),
             _ => match self.offering.challenge(ask, why) {
@@ -33,9 +42,9 @@ impl<G: ReplayGuard> Priced<G> {
         }
     }
 
-    pub(crate) async fn denied(&self, ask: &Ask, denied: Denied) -> Reply {
+    pub(crate) async fn denied(&self, offering: &dyn Offering, ask: &Ask, denied: Denied) -> Reply {
         match denied {
-            Denied::Refused(refusal) => self.unpaid(ask, Some(&refusal)).await,
+            Denied::Refused(refusal) => self.unpaid(offering, ask, Some(&refusal)).await,
             Denied::Failed(fault) => self.fault(&fault),
             Denied::Unknown(pending) => {
                 tracing::warn!(code = pending.code, cause = %pending.cause, "settlement outcome unknown");
@@ -44,10 +53,23 @@ impl<G: ReplayGuard> Priced<G> {
                     ..SETTLEMENT_PENDING
                 };
                 let mut reply = Reply::problem(&problem);
+                reply.about = About::Unsettled;
                 reply.headers.extend(pending.headers);
                 reply.retry_after(self.shared.limits.retry_after)
             }
         }
+    }
+
+    /// The same, where it was the settlement that failed.
+    pub(crate) async fn unsettled(
+        &self,
+        offering: &dyn Offering,
+        ask: &Ask,
+        denied: Denied,
+    ) -> Reply {
+        let mut reply = self.denied(offering, ask, denied).await;
+        reply.about = About::Unsettled;
+        reply
     }
 
     fn fault(&self, fault: &Fault) -> Reply {

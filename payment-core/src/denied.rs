@@ -110,6 +110,76 @@ impl Refusal {
     }
 }
 
+/// A request that is not served, whatever it pays: 403, unless the seller says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    code: Cow<'static, str>,
+    detail: Cow<'static, str>,
+    status: StatusCode,
+}
+
+impl Denial {
+    /// A denial with this stable code, in `snake_case`. Clients see it.
+    #[must_use]
+    pub fn new(code: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code: code.into(),
+            detail: Cow::Borrowed("this request is not served"),
+            status: StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Says why, in words for the client.
+    #[must_use]
+    pub fn detail(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = text.into();
+        self
+    }
+
+    /// Answers with this status. Only an error can be a denial, and none that invites to pay:
+    /// everything else stays 403.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        let error = status.is_client_error() || status.is_server_error();
+        let invites = [
+            StatusCode::PAYMENT_REQUIRED,
+            StatusCode::PRECONDITION_FAILED,
+        ];
+        if error && !invites.contains(&status) {
+            self.status = status;
+        }
+        self
+    }
+}
+
+impl From<Denial> for Denied {
+    fn from(denial: Denial) -> Self {
+        let Denial {
+            code,
+            detail,
+            status,
+        } = denial;
+        let problem = Problem {
+            status,
+            detail,
+            code,
+            ..ACCESS_DENIED
+        };
+        Self::Refused(Refusal::new(GATE, problem))
+    }
+}
+
+/// Who denies.
+const GATE: ProtocolName = ProtocolName::new("gate");
+
+const ACCESS_DENIED: Problem = Problem::new(
+    "urn:tollgate:problem:access-denied",
+    "Access Denied",
+    StatusCode::FORBIDDEN,
+    "access_denied",
+    "",
+);
+
 /// A fault on our side or a third party's. Definite: no money has moved.
 pub struct Fault {
     /// 500, 502, 503 or 504.

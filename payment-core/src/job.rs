@@ -1,15 +1,18 @@
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::detach::{Detach, Spawn};
+use crate::entry::Entry;
 use crate::gate::Priced;
-use crate::permit::authorize;
+use crate::permit::{Permit, authorize};
 use crate::{
-    Alarm, Ask, Claim, Denied, Fault, MemoryReplayGuard, Paid, Purpose, Refusal, ReplayGuard,
-    Reply, Timing,
+    Alarm, Ask, Claim, Denied, Failure, Fault, MemoryReplayGuard, Offering, Paid, Purpose, Refusal,
+    ReplayGuard, Reply, Timing,
 };
 
 /// One request at a priced route, ready to run. Owns all it needs.
@@ -81,7 +84,9 @@ impl<G: ReplayGuard> Job<G> {
             Claimed::Unreadable(refusal) => Some(refusal),
             Claimed::Something(_) => return None,
         };
-        self.priced.unpaid_at_once(&self.ask, why)
+        let reply = self.priced.unpaid_at_once(&self.ask, why)?;
+        let reply = self.priced.worded(reply, &self.ask, false);
+        Some(self.priced.headed(reply, self.ask.reader))
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.
@@ -104,41 +109,84 @@ impl<G: ReplayGuard> Job<G> {
         F: Future<Output = Result<R, E>>,
         R: Served,
     {
+        let (priced, reader) = (Arc::clone(&self.priced), self.ask.reader);
+        Ok(match self.decide(spawn, serve).await? {
+            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, reader)),
+            Outcome::Served {
+                response,
+                mut stamps,
+            } => {
+                priced.stamped(&mut stamps, reader);
+                Outcome::Served { response, stamps }
+            }
+        })
+    }
+
+    async fn decide<S, F, R, E>(self, spawn: impl Spawn, serve: S) -> Result<Outcome<R>, E>
+    where
+        S: FnOnce(Paid) -> F,
+        F: Future<Output = Result<R, E>>,
+        R: Served,
+    {
         let Self {
             priced,
             mut ask,
             claimed,
         } = self;
         ask.alarm = Alarm::new(spawn.clone());
-        let claim = match claimed {
-            Claimed::Something(claim) => claim,
-            Claimed::Nothing => return Ok(Outcome::Reply(priced.unpaid(&ask, None).await)),
-            Claimed::Unreadable(refusal) => {
-                return Ok(Outcome::Reply(priced.unpaid(&ask, Some(&refusal)).await));
-            }
+        let (claim, unreadable) = match claimed {
+            Claimed::Something(claim) => (Some(claim), None),
+            Claimed::Nothing => (None, None),
+            Claimed::Unreadable(refusal) => (None, Some(refusal)),
         };
-        let settle_first = priced.route.timing == Timing::BeforeServing;
-        let ask = Arc::new(ask);
+        let visit = Visit {
+            offering: Arc::clone(&priced.offering),
+            priced,
+            ask: Arc::new(ask),
+            spawn: spawn.clone(),
+            brings_payment: claim.is_some() || unreadable.is_some(),
+        };
+        let visit = match visit.priced.entry(&visit.ask, claim.as_ref()).await {
+            Ok(Entry::Pays(offering)) => Visit { offering, ..visit },
+            Ok(Entry::Free) => {
+                let response = serve(Paid::nothing()).await?;
+                let stamps = Vec::new();
+                return Ok(Outcome::Served { response, stamps });
+            }
+            Err(denied) => return Ok(visit.denied(denied).await),
+        };
+        let Some(claim) = claim else {
+            return Ok(visit.unpaid(unreadable).await);
+        };
 
+        let settle_first = visit.priced.route.timing == Timing::BeforeServing;
         let admitting = {
-            let (priced, ask, spawn) = (Arc::clone(&priced), Arc::clone(&ask), spawn.clone());
+            let (visit, spawn) = (visit.clone(), spawn.clone());
             async move {
-                let mut permit = authorize(&priced, &ask, claim, spawn).await?;
+                let Visit {
+                    priced,
+                    offering,
+                    ask,
+                    ..
+                } = visit;
+                let mut permit = authorize(&priced, &*offering, &ask, claim, spawn).await?;
                 let first = match permit.purpose() {
                     Purpose::Content => settle_first,
                     // What is used is known only afterwards; until then it is set aside.
                     Purpose::Metered(_) => false,
                     Purpose::Management => true,
                 };
-                if first {
-                    permit.settle().await?;
-                }
-                Ok(permit)
+                let settled = match first {
+                    true => permit.settle().await,
+                    false => Ok(()),
+                };
+                Ok(settled.map(|()| permit))
             }
         };
-        let permit = match Detach::new(spawn.clone(), admitting).await {
-            Ok(permit) => permit,
-            Err(denied) => return Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
+        let mut permit = match Detach::new(spawn.clone(), admitting).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(denied)) => return Ok(visit.unsettled(denied).await),
+            Err(denied) => return Ok(visit.denied(denied).await),
         };
 
         let meter = match permit.purpose() {
@@ -147,33 +195,43 @@ impl<G: ReplayGuard> Job<G> {
             // Content is never delivered for it, whatever the request asks for. (T64)
             Purpose::Management => {
                 let reply = permit.answer();
-                return Ok(Outcome::Reply(match permit.deliver().await {
-                    Ok(()) => reply,
-                    Err(denied) => priced.denied(&ask, denied).await,
-                }));
+                return Ok(match permit.deliver().await {
+                    Ok(()) => Outcome::Reply(reply),
+                    Err(denied) => visit.denied(denied).await,
+                });
             }
         };
 
         // A handler that fails or panics drops the permit, which gives everything back.
-        let response = serve(permit.paid().metered(meter.clone())).await?;
-        if response.status().as_u16() >= 400 {
-            let stamps = permit.stamps(response.status());
+        let paid = permit.paid().metered(meter.clone());
+        let response = match served(&mut permit, serve, paid.clone()).await {
+            Ok(response) => response,
+            Err(error) => {
+                permit.has_failed(None);
+                visit.unserved(&permit, None);
+                return Err(error);
+            }
+        };
+        let status = response.status();
+        if status.as_u16() >= 400 {
+            permit.has_failed(Some(status));
+            visit.unserved(&permit, Some(status));
+            let stamps = permit.stamps(status);
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
+        permit.is_done(status, paid.close());
         // A stream is paid while it runs: each unit before it leaves.
         let streams = meter.is_some_and(|meter| meter.is_streaming());
         let response = if permit.is_settled() || streams {
             response
         } else {
-            match response.hold(priced.shared.limits.held_body).await {
+            match response.hold(visit.priced.shared.limits.held_body).await {
                 Ok(response) => response,
                 Err(error) => {
                     drop(permit);
                     let fault = Fault::internal("response_not_holdable", error);
-                    return Ok(Outcome::Reply(
-                        priced.denied(&ask, Denied::Failed(fault)).await,
-                    ));
+                    return Ok(visit.denied(fault.into()).await);
                 }
             }
         };
@@ -187,12 +245,115 @@ impl<G: ReplayGuard> Job<G> {
         };
         let permit = match Detach::new(spawn, closing).await {
             Ok(permit) => permit,
-            Err(denied) => return Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
+            Err(denied) => return Ok(visit.unsettled(denied).await),
         };
         let stamps = permit.stamps(response.status());
         match permit.deliver().await {
             Ok(()) => Ok(Outcome::Served { response, stamps }),
-            Err(denied) => Ok(Outcome::Reply(priced.denied(&ask, denied).await)),
+            Err(denied) => Ok(visit.denied(denied).await),
+        }
+    }
+}
+
+/// Calls the handler. One that panics has failed; one whose request goes away has not.
+async fn served<G, P, S, F, T>(permit: &mut Permit<G, P>, serve: S, paid: Paid) -> T
+where
+    G: ReplayGuard,
+    P: Spawn,
+    S: FnOnce(Paid) -> F,
+    F: Future<Output = T>,
+{
+    permit.begins();
+    let mut serving = pin!(async move { serve(paid).await });
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| {
+            permit.has_failed(None);
+            resume_unwind(panic)
+        })
+    })
+    .await
+}
+
+/// One request, and what is offered to it.
+struct Visit<G, S> {
+    priced: Arc<Priced<G>>,
+    offering: Arc<dyn Offering>,
+    ask: Arc<Ask>,
+    spawn: S,
+    brings_payment: bool,
+}
+
+impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
+    /// The answer to a request without a payment that can be read.
+    async fn unpaid<R>(&self, why: Option<Refusal>) -> Outcome<R> {
+        let asked = self.priced.unpaid(&*self.offering, &self.ask, why.as_ref());
+        self.told(asked.await, false)
+    }
+
+    /// The answer to a request that is not served.
+    async fn denied<R>(&self, denied: Denied) -> Outcome<R> {
+        let unknown = matches!(denied, Denied::Unknown(_));
+        let answered = self.priced.denied(&*self.offering, &self.ask, denied);
+        self.told(answered.await, unknown)
+    }
+
+    /// The answer to a request whose payment was not settled.
+    async fn unsettled<R>(&self, denied: Denied) -> Outcome<R> {
+        let unknown = matches!(denied, Denied::Unknown(_));
+        let offering = &*self.offering;
+        let answered = self.priced.unsettled(offering, &self.ask, denied);
+        self.told(answered.await, unknown)
+    }
+
+    /// Tells the hooks that the handler has failed.
+    fn unserved(&self, permit: &Permit<G, S>, status: Option<StatusCode>) {
+        let hooks = &self.priced.shared.hooks;
+        if hooks.is_empty() {
+            return;
+        }
+        self.mention_failure(Failure::of_handler(status, permit.is_at_stake()));
+    }
+
+    fn mention_failure(&self, failure: Failure) {
+        let (ask, hooks) = (Arc::clone(&self.ask), &self.priced.shared.hooks);
+        let alarm = &self.ask.alarm;
+        hooks.mention(
+            &self.spawn,
+            alarm,
+            (ask, failure),
+            |hooks, (ask, failure)| hooks.failed(ask, failure),
+        );
+    }
+
+    /// Tells the hooks what the client will see, before the seller has put it in words.
+    fn told<R>(&self, reply: Reply, unknown: bool) -> Outcome<R> {
+        let hooks = &self.priced.shared.hooks;
+        if hooks.is_empty() {
+            return Outcome::Reply(self.priced.worded(reply, &self.ask, unknown));
+        }
+        if self.brings_payment {
+            self.mention_failure(Failure::of(&reply, unknown));
+        }
+        if reply.status == StatusCode::PAYMENT_REQUIRED {
+            let about = (Arc::clone(&self.ask), reply.clone());
+            let alarm = &self.ask.alarm;
+            hooks.mention(&self.spawn, alarm, about, |hooks, (ask, reply)| {
+                hooks.challenged(ask, reply)
+            });
+        }
+        Outcome::Reply(self.priced.worded(reply, &self.ask, unknown))
+    }
+}
+
+impl<G, S: Clone> Clone for Visit<G, S> {
+    fn clone(&self) -> Self {
+        Self {
+            priced: Arc::clone(&self.priced),
+            offering: Arc::clone(&self.offering),
+            ask: Arc::clone(&self.ask),
+            spawn: self.spawn.clone(),
+            brings_payment: self.brings_payment,
         }
     }
 }

@@ -12,16 +12,24 @@
 //! - One credential is settled at most once and delivered at most once, on all routes.
 //! - A settlement once begun finishes, whatever the client does.
 
+mod accept;
 mod account;
 mod alarm;
 mod answer;
 mod ask;
 mod cache;
 mod clock;
+mod contained;
+mod cors;
+mod custom;
 mod denied;
 mod detach;
+mod dress;
+mod entry;
 mod future;
 mod gate;
+mod hooked;
+mod hooks;
 mod inflight;
 mod job;
 mod json;
@@ -30,19 +38,25 @@ mod memory;
 mod meter;
 mod money;
 mod network;
+mod option;
+mod origin;
 mod paid;
 mod paywall;
 mod permit;
+mod pricing;
 mod problem;
 mod protocol;
+mod quote;
 mod replay;
 mod reply;
 mod request;
+mod resource;
 mod route;
 mod secret;
 mod sse;
 mod stamp;
 mod stream;
+mod table;
 mod tariff;
 mod units;
 
@@ -52,10 +66,13 @@ pub use ask::Ask;
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use denied::{Denied, Fault, Pending, Refusal};
+pub use cors::Cors;
+pub use custom::CustomBody;
+pub use denied::{Denial, Denied, Fault, Pending, Refusal};
 pub use detach::Spawn;
 pub use future::{BoxFuture, Soon};
-pub use gate::{Admission, Admit, ConfigError, Gate, GateBuilder, RouteGate};
+pub use gate::{Admission, Admit, ConfigError, Gate, GateBuilder, RouteGate, Unread};
+pub use hooks::{Access, Failure, Hooks, On, PaymentContext, Recovery, Refund, Verdict};
 pub use job::{HoldError, Job, Outcome, Served};
 pub use json::{JsonLimits, StrictJsonError, strict_json};
 pub use limits::Limits;
@@ -63,8 +80,10 @@ pub use memory::MemoryReplayGuard;
 pub use meter::{Meter, Short, Tab};
 pub use money::{Inexact, Money, MoneyError, Price};
 pub use network::{Network, NetworkError};
-pub use paid::Paid;
+pub use option::PaymentOption;
+pub use paid::{ChargeError, Paid};
 pub use paywall::{Page, Paywall};
+pub use pricing::{Pricer, Pricing, Quote};
 pub use problem::Problem;
 pub use protocol::{
     Challenge, Claim, Offering, Payment, PaymentProtocol, ProtocolName, Purpose, Receipt,
@@ -79,5 +98,6 @@ pub use secret::Secret;
 pub use sse::{BoxError, IntoSseEvent, SseEvent, SseEventError};
 pub use stamp::{ResponseHead, remove_receipts, stamp};
 pub use stream::{SseTerms, Timer};
+pub use table::{KeyError, RouteTable, RouteTableBuilder};
 pub use tariff::Tariff;
 pub use units::{Units, UnitsError};

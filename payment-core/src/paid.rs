@@ -1,6 +1,6 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::{Account, Asset, Meter, Network, ProtocolName, Units};
+use crate::{Account, Asset, Meter, Network, ProtocolName, Receipt, Units};
 
 /// What a handler may know of the payment that opened its route. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,6 +15,23 @@ struct Facts {
     amount: Units,
     transaction: Option<Box<str>>,
     meter: Option<Meter>,
+    /// What the handler charges, where that is for it to say; `None` once it is too late.
+    actual: Option<Arc<OnceLock<Option<Units>>>>,
+}
+
+/// A handler can't charge this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChargeError {
+    /// The amount was fixed by the offer, or has moved already.
+    #[error("the amount is not for the handler to say")]
+    Fixed,
+    /// More than the buyer has signed.
+    #[error("more than the buyer has authorized")]
+    TooMuch,
+    /// It was said before.
+    #[error("the charge was set before")]
+    Twice,
 }
 
 impl Paid {
@@ -29,8 +46,73 @@ impl Paid {
             amount,
             transaction: None,
             meter: None,
+            actual: None,
         };
         Self(Arc::new(facts))
+    }
+
+    /// What a request has that was let in unpaid: no amount, by nobody.
+    #[must_use]
+    pub(crate) fn nothing() -> Self {
+        Self::new(FREE, Units::ZERO)
+    }
+
+    /// Leaves the charge to the handler: the amount is the most that it can be. For protocols whose
+    /// buyers sign a maximum.
+    #[must_use]
+    pub fn up_to(mut self) -> Self {
+        Arc::make_mut(&mut self.0).actual = Some(Arc::default());
+        self
+    }
+
+    /// Whether the request was let in unpaid, by a hook or a price of nothing.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.0.protocol == FREE
+    }
+
+    /// Charges less than the buyer has authorized, zero included. Without it the whole
+    /// [`amount`](Self::amount) is charged.
+    ///
+    /// # Errors
+    ///
+    /// `ChargeError` where the amount is fixed, was said before, or is more than was authorized.
+    pub fn charge(&self, units: Units) -> Result<(), ChargeError> {
+        let actual = self.0.actual.as_ref().ok_or(ChargeError::Fixed)?;
+        if units > self.0.amount {
+            return Err(ChargeError::TooMuch);
+        }
+        actual.set(Some(units)).map_err(|_| match actual.get() {
+            Some(Some(_)) => ChargeError::Twice,
+            _ => ChargeError::Fixed,
+        })
+    }
+
+    /// What the handler charges, where it has said so. It can't any more from here on.
+    pub(crate) fn close(&self) -> Option<Units> {
+        *self.0.actual.as_ref()?.get_or_init(|| None)
+    }
+
+    /// The same, of so much.
+    pub(crate) fn charged(mut self, units: Units) -> Self {
+        Arc::make_mut(&mut self.0).amount = units;
+        self
+    }
+
+    /// The same, once the amount can't be changed any more.
+    pub(crate) fn fixed(mut self) -> Self {
+        if self.0.actual.is_some() {
+            Arc::make_mut(&mut self.0).actual = None;
+        }
+        self
+    }
+
+    /// Adds what names the settlement, where the receipt says it.
+    pub(crate) fn moved_by(self, receipt: &Receipt) -> Self {
+        match receipt.reference.as_str() {
+            "" => self,
+            reference => self.settled_by(reference),
+        }
     }
 
     /// Adds who paid: proven by a signature or a transfer, never the buyer's word.
@@ -106,3 +188,6 @@ impl Paid {
         self.0.transaction.as_deref()
     }
 }
+
+/// The protocol of a request that was let in unpaid.
+const FREE: ProtocolName = ProtocolName::new("none");

@@ -1,3 +1,8 @@
+mod advice;
+mod core;
+mod leaving;
+mod progress;
+
 use std::sync::Arc;
 
 use alloy_primitives::keccak256;
@@ -6,23 +11,24 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::detach::Spawn;
 use crate::gate::Priced;
-use crate::inflight::Place;
-use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket};
+use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault};
 use crate::{
-    Ask, Claim, Denied, Fault, Limits, Paid, Payment, Pending, Problem, ProtocolName, Purpose,
-    Receipt, Refusal, ReplayGuard, Reply, Units,
+    Ask, Claim, Denied, Fault, Limits, Offering, Paid, PaymentContext, Pending, Problem,
+    ProtocolName, Purpose, Receipt, Refusal, ReplayGuard, Reply, Soon, Units,
 };
+
+use core::Core;
+use progress::{Owed, Progress, Ran};
 
 /// Everything up to the handler: bind, check locally, reserve, verify outside.
 pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
     priced: &Arc<Priced<G>>,
-    ask: &Ask,
+    offering: &dyn Offering,
+    ask: &Arc<Ask>,
     claim: Claim,
     spawn: S,
 ) -> Result<Permit<G, S>, Denied> {
-    let Priced {
-        shared, offering, ..
-    } = &**priced;
+    let shared = &priced.shared;
     let Limits {
         in_flight,
         in_flight_per_payer,
@@ -54,12 +60,7 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
         return Err(Fault::unavailable("too_many_payments", "per-payer limit reached").into());
     }
 
-    let mut core = Core {
-        payment,
-        ticket: None,
-        priced: Arc::clone(priced),
-        _place: place,
-    };
+    let mut core = Core::new(payment, None, Arc::clone(priced), place);
     let resume = if core.payment.keys().is_empty() {
         Resume::Fresh
     } else {
@@ -74,9 +75,17 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
             Reserve::InFlight => return Err(in_progress(by).retry_after(retry_after).into()),
         }
     };
+    let watched = !shared.hooks.is_empty();
+    let context = watched.then(|| {
+        let paid = core.payment.paid().fixed();
+        Arc::new(PaymentContext::new(Arc::clone(ask), paid))
+    });
     let mut permit = Permit {
         core: Some(core),
         progress: Progress::Reserved,
+        ran: Ran::No,
+        verified: true,
+        context,
         spawn,
     };
     match resume {
@@ -102,6 +111,9 @@ pub(crate) fn scope(ask: &Ask) -> [u8; 32] {
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
         text.extend_from_slice(part.as_bytes());
     }
+    if let Some(body) = &ask.body {
+        text.extend_from_slice(keccak256(body).as_slice());
+    }
     keccak256(text).0
 }
 
@@ -112,74 +124,22 @@ pub(crate) struct Permit<G: ReplayGuard, S: Spawn> {
     /// There until the permit is given up, delivered or dropped.
     core: Option<Core<G>>,
     progress: Progress,
+    ran: Ran,
+    /// Whether something has proven the payment, and not a hook gone on without.
+    verified: bool,
+    /// What hooks see of it; `None` where there are none.
+    context: Option<Arc<PaymentContext>>,
     spawn: S,
-}
-
-/// How far the money has come; decides what a permit leaves behind.
-enum Progress {
-    /// Nothing has moved.
-    Reserved,
-    /// A settlement may have been sent; this is known of it.
-    Settling(Bytes),
-    /// The money has moved.
-    Settled(Receipt),
-    /// The money has moved, and the receipt can't be read.
-    Unreadable(Bytes),
-}
-
-impl Progress {
-    /// What to record when nothing was delivered; `None` releases.
-    fn left_behind(self) -> Option<Stage> {
-        match self {
-            Self::Reserved => None,
-            Self::Settling(evidence) => Some(Stage::Unknown(evidence)),
-            Self::Settled(receipt) => Some(Stage::Undelivered(receipt.to_bytes())),
-            Self::Unreadable(bytes) => Some(Stage::Undelivered(bytes)),
-        }
-    }
-}
-
-struct Core<G> {
-    payment: Box<dyn Payment>,
-    ticket: Option<Ticket>,
-    priced: Arc<Priced<G>>,
-    _place: Place,
-}
-
-impl<G: ReplayGuard> Core<G> {
-    async fn advance(&self, stage: Stage) -> Result<(), StoreFault> {
-        match &self.ticket {
-            Some(ticket) => self.priced.shared.guard.advance(ticket, stage).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Records where things stand and gives up the hold.
-    async fn leave(self, stage: Stage) {
-        if let Err(error) = self.advance(stage).await {
-            tracing::error!(error = %error, "the state of a payment is not recorded");
-        }
-    }
-
-    async fn release(mut self) {
-        self.payment.release().await;
-        if let Some(ticket) = &self.ticket
-            && let Err(error) = self.priced.shared.guard.release(ticket).await
-        {
-            tracing::warn!(error = %error, "a reservation was not released, its lease will");
-        }
-    }
 }
 
 impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     pub(crate) fn paid(&self) -> Paid {
         let paid = self.core.as_ref().map(|core| core.payment.paid());
-        let paid = paid.unwrap_or_else(|| Paid::new(ProtocolName::new("none"), Units::ZERO));
+        let paid = paid.unwrap_or_else(Paid::nothing);
         match &self.progress {
-            Progress::Settled(receipt) if !receipt.reference.is_empty() => {
-                paid.settled_by(receipt.reference.as_str())
-            }
-            _ => paid,
+            Progress::Reserved => paid,
+            Progress::Settled(receipt) => paid.fixed().moved_by(receipt),
+            _ => paid.fixed(),
         }
     }
 
@@ -203,7 +163,33 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     pub(crate) const fn is_settled(&self) -> bool {
-        matches!(self.progress, Progress::Settled(_))
+        matches!(self.progress, Progress::Settled(_) | Progress::Waived(_))
+    }
+
+    /// The handler is called.
+    pub(crate) const fn begins(&mut self) {
+        self.ran = Ran::Begun;
+    }
+
+    /// The handler has failed: with an answer, or without one.
+    pub(crate) fn has_failed(&mut self, response: Option<StatusCode>) {
+        self.ran = Ran::Failed;
+        self.know(|context| context.response = response);
+    }
+
+    /// The handler has done its work, and charges so much, where that is for it to say.
+    pub(crate) fn is_done(&mut self, response: StatusCode, charge: Option<Units>) {
+        self.ran = Ran::Done;
+        self.know(|context| context.response = Some(response));
+        if let (Some(core), Some(units)) = (self.core.as_mut(), charge) {
+            core.payment.charge(units);
+            self.know(|context| context.paid = context.paid.clone().charged(units));
+        }
+    }
+
+    /// Whether the money has moved, or may have.
+    pub(crate) const fn is_at_stake(&self) -> bool {
+        self.progress.is_at_stake()
     }
 
     pub(crate) fn stamps(&self, status: StatusCode) -> Vec<(HeaderName, HeaderValue)> {
@@ -216,16 +202,32 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     }
 
     async fn verify(&mut self) -> Result<(), Denied> {
+        let Some(core) = self.core.as_ref() else {
+            return Err(lost());
+        };
+        if let Err(refusal) = core.payment.in_time() {
+            return Err(self.give_up(refusal.into()).await);
+        }
+        if let Err(denied) = self.consult(|hooks, at| hooks.before_verify(at)).await {
+            return Err(self.give_up(denied).await);
+        }
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
         };
-        let answer = match core.payment.in_time() {
-            Ok(()) => core.payment.verify().await,
-            Err(refusal) => Err(refusal.into()),
-        };
-        match answer {
+        match core.payment.verify().await {
+            Ok(()) => {
+                let paid = core.payment.paid().fixed();
+                self.know(|context| context.paid = paid);
+            }
+            Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
+            Err(denied) if self.goes_on_unverified(&denied).await => {
+                tracing::warn!("a hook goes on with a payment that was not verified");
+                self.verified = false;
+            }
+            Err(denied) => return Err(self.give_up(denied).await),
+        }
+        match self.consult(|hooks, at| hooks.after_verify(at)).await {
             Ok(()) => Ok(()),
-            Err(Denied::Unknown(pending)) => Err(self.lose_sight(pending).await),
             Err(denied) => Err(self.give_up(denied).await),
         }
     }
@@ -233,10 +235,13 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     /// Takes up a credential that was settled and not delivered.
     async fn resume(&mut self, receipt: Bytes) -> Result<(), Denied> {
         // From here on, whatever happens, it stays settled and not delivered.
-        let read = Receipt::from_bytes(&receipt);
-        self.progress = match read {
-            Some(receipt) => Progress::Settled(receipt),
-            None => Progress::Unreadable(receipt),
+        self.progress = match Owed::read(receipt) {
+            Owed::Paid(receipt) => {
+                self.know(|context| context.paid = context.paid.clone().moved_by(&receipt));
+                Progress::Settled(receipt)
+            }
+            Owed::Unsettled(evidence) => return self.reconcile(evidence).await,
+            Owed::Unreadable(bytes) => Progress::Unreadable(bytes),
         };
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
@@ -254,16 +259,15 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         if self.is_settled() {
             return Ok(());
         }
+        if let Err(denied) = self.consult(|hooks, at| hooks.before_settle(at)).await {
+            return Err(self.give_up(denied).await);
+        }
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
         };
         match core.advance(Stage::Settling).await {
             Ok(()) => self.progress = Progress::Settling(Bytes::new()),
-            // Another request holds the credential now. It settles; this one must not.
-            Err(StoreFault::Lost) => {
-                self.core = None;
-                return Err(lost());
-            }
+            Err(StoreFault::Lost) => return Err(self.has_lost()),
             Err(error) => return Err(self.give_up(store_fault(error).into()).await),
         }
         let answer = core.payment.settle().await;
@@ -299,9 +303,16 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     async fn settled(&mut self, answer: Result<Receipt, Denied>) -> Result<(), Denied> {
         let receipt = match answer {
             Ok(receipt) => receipt,
-            Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
-            Err(denied) => return Err(self.give_up(denied).await),
+            Err(denied) => return self.not_settled(denied).await,
         };
+        self.know(|context| context.paid = context.paid.clone().moved_by(&receipt));
+        if self.context.is_some() {
+            let receipt = receipt.clone();
+            self.tell(move |hooks, at| {
+                let receipt = receipt.clone();
+                Soon::later(async move { hooks.after_settle(at, &receipt).await })
+            });
+        }
         let Some(core) = self.core.as_ref() else {
             return Err(lost());
         };
@@ -322,52 +333,37 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         Err(not_recorded(error))
     }
 
-    /// A definite no: nothing has moved and nothing will.
-    async fn give_up(&mut self, denied: Denied) -> Denied {
-        if let Some(core) = self.core.take() {
-            core.release().await;
-        }
-        denied
-    }
-
-    /// The money may have moved: the credential stays reserved until that is known.
-    async fn lose_sight(&mut self, pending: Pending) -> Denied {
-        if let Some(core) = self.core.take() {
-            core.leave(Stage::Unknown(pending.evidence.clone())).await;
-        }
-        Denied::Unknown(pending)
-    }
-
-    /// The response is about to leave: the credential is used up. A request that goes away before
-    /// this is known to be stored was not served: its permit is dropped, which takes the step back
-    /// if it was stored, and the credential stays good.
-    pub(crate) async fn deliver(mut self) -> Result<(), Denied> {
-        let Some(core) = self.core.as_ref() else {
-            return Err(lost());
+    async fn not_settled(&mut self, denied: Denied) -> Result<(), Denied> {
+        // What is left behind should nobody come to record it: hooks take their time.
+        self.progress = match &denied {
+            Denied::Unknown(pending) => Progress::Settling(pending.evidence.clone()),
+            Denied::Refused(_) | Denied::Failed(_) => Progress::Reserved,
         };
-        core.advance(Stage::Spent).await.map_err(not_recorded)?;
-        self.core = None;
-        Ok(())
+        if self.is_waived(&denied).await {
+            self.waive(denied).await;
+            return Ok(());
+        }
+        Err(match denied {
+            Denied::Unknown(pending) => self.lose_sight(pending).await,
+            denied => self.give_up(denied).await,
+        })
+    }
+
+    /// Goes on as if it were settled.
+    async fn waive(&mut self, denied: Denied) {
+        tracing::warn!("a hook delivers what is not known to be paid");
+        let evidence = match denied {
+            Denied::Unknown(pending) => Some(pending.evidence),
+            Denied::Refused(_) | Denied::Failed(_) => None,
+        };
+        if let (Some(core), None) = (self.core.as_mut(), &evidence) {
+            core.give_back().await;
+        }
+        self.progress = Progress::Waived(evidence);
+        self.know(|context| context.waived = true);
     }
 }
 
-impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
-    fn drop(&mut self) {
-        let Some(core) = self.core.take() else { return };
-        let progress = std::mem::replace(&mut self.progress, Progress::Reserved);
-        let left = match progress.left_behind() {
-            // Nobody would be served by it any more: it need not wait for anybody.
-            Some(Stage::Undelivered(_)) if !core.payment.is_delivered_later() => Some(Stage::Spent),
-            left => left,
-        };
-        self.spawn.spawn(Box::pin(async move {
-            match left {
-                Some(stage) => core.leave(stage).await,
-                None => core.release().await,
-            }
-        }));
-    }
-}
 fn store_fault(error: StoreFault) -> Fault {
     match error {
         StoreFault::Full => Fault::unavailable("replay_store_full", error),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, Ask, BoxFuture, ConfigError, Denied, Fault, Meter, Paid, Refusal, ReplayKey, Reply,
-    RequestHead, Route, Soon, Timestamp,
+    RequestHead, Route, Soon, Timestamp, Units,
 };
 
 /// The name of a protocol, such as `x402` or `mpp`.
@@ -38,6 +38,12 @@ pub trait PaymentProtocol: Send + Sync + 'static {
     /// Its name.
     fn name(&self) -> ProtocolName;
 
+    /// Where it stands among others when nobody says otherwise; lower is asked, and stands in a
+    /// 402, first. It decides the order and nothing else.
+    fn priority(&self) -> u32 {
+        100
+    }
+
     /// Makes the offers of one route, once, when the route is built. `None` when this protocol
     /// is not taken there.
     ///
@@ -56,6 +62,13 @@ pub trait Offering: Send + Sync {
     ///
     /// `Refusal` for a credential that is ours and can't be read as exactly one.
     fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal>;
+
+    /// The sealed quote that a claim brings back, where our offers carry one: see
+    /// [`Route::quote`]. The buyer's word until the gate has opened it. Without it a price that
+    /// moved between 402 and payment counts as it is now.
+    fn quote(&self, _claim: &Claim) -> Option<Box<str>> {
+        None
+    }
 
     /// How this request can be paid.
     fn challenge<'a>(
@@ -180,8 +193,20 @@ pub trait Payment: Send + Sync {
         true
     }
 
+    /// Whether [`settle`](Self::settle) alone proves the payment, so that a seller's hook may go on
+    /// when `verify` gave no yes. Not where `verify` is what takes the money or proves that it has
+    /// moved.
+    fn is_proven_by_settling(&self) -> bool {
+        false
+    }
+
     /// What the handler may know.
     fn paid(&self) -> Paid;
+
+    /// Settles so much and not the whole amount. Asked before `settle`, with at most the amount,
+    /// and only of a payment whose [`paid`](Self::paid) leaves that to the handler
+    /// ([`Paid::up_to`]).
+    fn charge(&mut self, _units: Units) {}
 
     /// Moves the money. Only a definite success is `Ok`, only a definite no is
     /// `Denied::Refused` or `Denied::Failed`; everything else is `Denied::Unknown`.

@@ -1,7 +1,13 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Money, ProtocolName};
+use serde_json::Value;
+
+use crate::custom::{Wall, Wording};
+use crate::{
+    Account, Ask, CustomBody, Failure, Money, PaymentOption, Paywall, Pricing, ProtocolName,
+};
 
 /// When the money moves, relative to the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -46,6 +52,23 @@ pub struct Route {
     pub serve_within: Duration,
     /// The protocols taken here; `None` takes all that the gate has.
     pub protocols: Option<Vec<ProtocolName>>,
+    /// Who is paid, where it is not whom a protocol was set up with.
+    pub pay_to: Option<Account>,
+    /// The ways to pay, in the seller's order; empty for every way that the gate has, at the price
+    /// of the route.
+    pub options: Vec<PaymentOption>,
+    /// How the price is found for each request; `None` where it is fixed.
+    pub pricing: Option<Pricing>,
+    /// JSON Schema of what is sold; decides nothing. Offers of x402 version 1 carry it.
+    pub output_schema: Option<Value>,
+    /// The sealed quote that offers carry, where the price is found for each request. The gate
+    /// sets it; protocols carry it to the buyer and back.
+    pub quote: Option<Box<str>>,
+    /// How it words its answers.
+    pub(crate) wording: Wording,
+    /// The digest of the body that the price was read from: `sha-256=` and base64. The gate sets
+    /// it; protocols bind it into their offers, so that none pays for another body. (T07)
+    pub body_digest: Option<Box<str>>,
 }
 
 impl Route {
@@ -64,6 +87,100 @@ impl Route {
             pay_within: Duration::from_secs(300),
             serve_within: Duration::from_secs(6),
             protocols: None,
+            pay_to: None,
+            options: Vec::new(),
+            pricing: None,
+            output_schema: None,
+            quote: None,
+            wording: Wording::DEFAULT,
+            body_digest: None,
+        }
+    }
+
+    /// Pays this account, and not whom the protocols were set up with.
+    #[must_use]
+    pub fn pay_to(mut self, account: Account) -> Self {
+        self.pay_to = Some(account);
+        self
+    }
+
+    /// Takes these ways to pay, in this order, each at its own price.
+    #[must_use]
+    pub fn options(mut self, options: impl IntoIterator<Item = PaymentOption>) -> Self {
+        self.options = options.into_iter().collect();
+        self
+    }
+
+    /// Finds the price for each request. The price of the route is the standard one: what it is
+    /// when the pricer says so, and what the route is checked with at start-up.
+    #[must_use]
+    pub fn pricing(mut self, pricing: Pricing) -> Self {
+        self.pricing = Some(pricing);
+        self
+    }
+
+    /// Sets the JSON Schema of what is sold.
+    #[must_use]
+    pub fn output_schema(mut self, schema: Value) -> Self {
+        self.output_schema = Some(schema);
+        self
+    }
+
+    /// Words the body of the 402 that a request without a payment gets. Called for each; it must not
+    /// wait, and where it panics, the body is ours.
+    #[must_use]
+    pub fn unpaid_body(
+        mut self,
+        body: impl Fn(&Ask) -> CustomBody + Send + Sync + 'static,
+    ) -> Self {
+        self.wording.unpaid = Some(Arc::new(body));
+        self
+    }
+
+    /// Words the body of what a request gets whose payment was not settled: refused, or failed, or
+    /// nobody knows. Where [`Failure::unknown`] says so, the money may have moved, and no buyer is to
+    /// be told to pay again.
+    #[must_use]
+    pub fn settlement_failed_body(
+        mut self,
+        body: impl Fn(&Ask, &Failure) -> CustomBody + Send + Sync + 'static,
+    ) -> Self {
+        self.wording.unsettled = Some(Arc::new(body));
+        self
+    }
+
+    /// Shows this page to people, and not that of the gate.
+    #[must_use]
+    pub fn paywall(mut self, paywall: impl Paywall) -> Self {
+        self.wording.paywall = Wall::Own(Arc::new(paywall));
+        self
+    }
+
+    /// Shows no page, whatever the gate has.
+    #[must_use]
+    pub fn no_paywall(mut self) -> Self {
+        self.wording.paywall = Wall::Without;
+        self
+    }
+
+    /// The ways to pay, one at least.
+    #[must_use]
+    pub fn each_option(&self) -> Vec<PaymentOption> {
+        match self.options.is_empty() {
+            true => vec![PaymentOption::new(self.price)],
+            false => self.options.clone(),
+        }
+    }
+
+    /// The route with one option of it and no other: at its price, to its account. For protocols,
+    /// which make their offers of one option after the other.
+    #[must_use]
+    pub fn with_option(&self, option: &PaymentOption) -> Self {
+        Self {
+            price: option.price,
+            pay_to: option.pay_to.clone().or_else(|| self.pay_to.clone()),
+            options: vec![option.clone()],
+            ..self.clone()
         }
     }
 

@@ -1,6 +1,12 @@
+use bytes::Bytes;
 use http::Uri;
 use http::request::Parts;
 use payment_core::RequestHead;
+
+/// The body of a request, where [`ReadBody`](crate::ReadBody) has read it. No client and no other
+/// layer can say that it has. (T95)
+#[derive(Clone)]
+pub(crate) struct Gathered(pub(crate) Bytes);
 
 /// The head of a request, by the URI that the client asked for.
 ///
@@ -33,6 +39,18 @@ const fn original_uri(_: &Parts) -> Option<&Uri> {
     None
 }
 
+/// The pattern of the route, nests included. A layer outside of the router comes too early for it.
+#[cfg(feature = "axum")]
+fn matched_path(parts: &Parts) -> Option<&str> {
+    let matched = parts.extensions.get::<::axum::extract::MatchedPath>();
+    matched.map(::axum::extract::MatchedPath::as_str)
+}
+
+#[cfg(not(feature = "axum"))]
+const fn matched_path(_: &Parts) -> Option<&str> {
+    None
+}
+
 impl RequestHead for Head<'_> {
     fn method(&self) -> &str {
         self.parts.method.as_str()
@@ -40,6 +58,14 @@ impl RequestHead for Head<'_> {
 
     fn path(&self) -> &str {
         self.uri.path()
+    }
+
+    fn dispatched_path(&self) -> Option<&str> {
+        Some(self.parts.uri.path())
+    }
+
+    fn pattern(&self) -> Option<&str> {
+        matched_path(self.parts)
     }
 
     fn query(&self) -> Option<&str> {
@@ -51,7 +77,15 @@ impl RequestHead for Head<'_> {
     }
 
     fn has_body(&self) -> bool {
-        self.parts.has_body()
+        match self.body() {
+            Some(body) => !body.is_empty(),
+            None => self.parts.has_body(),
+        }
+    }
+
+    fn body(&self) -> Option<&Bytes> {
+        let gathered: &Gathered = self.parts.extensions.get()?;
+        Some(&gathered.0)
     }
 
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
