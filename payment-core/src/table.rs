@@ -104,11 +104,10 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
     type Guard = G;
 
     fn admit(&self, head: &dyn RequestHead) -> Option<Admission<G>> {
-        // A preflight says what will be asked for; who answers it does not depend on that.
+        // A preflight is sent for another verb, and answered by the gate of whatever it is for.
         let preflight = is_preflight(head);
         match self.shared.entries.find(head, preflight) {
             Found::Nothing => None,
-            Found::Key(_) if preflight => Some(Admission::Answer(Reply::preflight())),
             Found::Key(at) => match self.shared.gates.get(at) {
                 Some(gate) => Some(gate.admit(head)),
                 None => Some(refused()),
