@@ -7,8 +7,8 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TooMany;
 
-const MOST: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
+const MOST: usize = 128;
+const MOST_BYTES: usize = 32 * 1024;
 
 /// Visits each reading of a path, the path as it stands there first. The case of letters and a slash
 /// at the end are left as they are. Allocates nothing for a path
