@@ -225,6 +225,10 @@ impl Shop {
                     world.hang().await;
                     StatusCode::OK
                 }
+                Act::HangAndFail => {
+                    world.hang().await;
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
                 Act::Panic => panic!("handler panicked"),
                 Act::Fail => return Err("handler failed"),
                 Act::Ok => StatusCode::OK,
@@ -279,7 +283,7 @@ impl Shop {
                 }
             }
         };
-        if free {
+        if free && seen.delivered() {
             self.staff.has_granted();
         } else if seen.delivered() {
             let name = credential.split(':').next().unwrap().to_owned();
