@@ -106,3 +106,19 @@ fn t120_slow_listeners_are_not_piled_up_by_the_unpaid() {
     assert_eq!(shop.buy("/a", ""), refused("payment_required"));
     assert_eq!(shop.staff.times("challenged"), before + 1);
 }
+
+#[test]
+fn lease_is_whole_though_what_came_before_took_its_time() {
+    let shop = Shop::staffed(1);
+    shop.world.script("serve", &[Act::Hang]);
+    let mut slow = shop.visit("/first", "c");
+    shop.wait(119);
+    assert!(polled(&mut slow, 100).is_none());
+    shop.wait(119);
+    assert_eq!(shop.buy("/first", "c").status, 409);
+    shop.wait(1);
+    assert_eq!(shop.buy("/first", "c"), page(200, true));
+    drop(slow);
+    shop.tasks.run();
+    shop.assert_sound("c");
+}

@@ -245,3 +245,13 @@ fn handler_whose_lease_was_taken_is_compensated() {
         shop.assert_sound("c");
     }
 }
+
+#[test]
+fn refund_is_asked_no_longer_than_the_hold_stands() {
+    let shop = Shop::staffed(1);
+    shop.world.script("serve", &[Act::Refuse]);
+    shop.staff.script("refund", &[Say::Hang]);
+    shop.buy("/first", "c");
+    let half = crate::Limits::default().lease / 2;
+    assert!(shop.tasks.slept().contains(&half));
+}
