@@ -64,6 +64,11 @@ impl PaymentProtocol for Mpp {
         MPP
     }
 
+    /// Before x402.
+    fn priority(&self) -> u32 {
+        10
+    }
+
     fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
         if !route.takes(MPP) {
             return Ok(None);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::gate::Priced;
 use crate::hooked::within;
 use crate::{
-    Access, Ask, Claim, Denied, Fault, Offering, PaymentOption, Pricing, Quote, ReplayGuard, Soon,
+    Ask, Claim, Denied, Fault, Offering, PaymentOption, Pricing, Quote, ReplayGuard, Soon,
 };
 
 /// How a request gets to the handler.
@@ -17,12 +17,8 @@ pub(crate) enum Entry {
 impl<G: ReplayGuard> Priced<G> {
     /// Asks the seller's own code whether this request pays, and what.
     pub(crate) async fn entry(&self, ask: &Ask, claim: Option<&Claim>) -> Result<Entry, Denied> {
-        if !self.shared.hooks.is_empty() {
-            match self.shared.hooks.access(ask).await.map_err(Fault::from)? {
-                Access::Pay => {}
-                Access::Grant => return Ok(Entry::Free),
-                Access::Deny(denial) => return Err(denial.into()),
-            }
+        if self.shared.hooks.grants(ask).await? {
+            return Ok(Entry::Free);
         }
         match &self.route.pricing {
             None => Ok(Entry::Pays(Arc::clone(&self.offering))),

@@ -13,9 +13,10 @@ use crate::inflight::InFlight;
 use crate::job::Claimed;
 use crate::origin::Origin;
 use crate::quote::QuoteKey;
+use crate::resource::url_path;
 use crate::{
-    Alarm, Ask, Clock, Hooks, Inexact, Job, Limits, MemoryReplayGuard, Offering, PaymentProtocol,
-    Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
+    Alarm, Ask, Clock, Hooks, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
+    PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
 };
 
 /// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
@@ -58,6 +59,17 @@ pub enum ConfigError {
     /// The origin is not `https://host[:port]` (or `http` for a loopback host).
     #[error("the origin is not an https origin")]
     Origin,
+    /// An entry of a route table can't work.
+    #[error("route {key:?}: {reason}")]
+    RouteKey {
+        /// The key, as the seller wrote it.
+        key: String,
+        /// What is wrong with it, or with what is sold under it.
+        reason: KeyError,
+    },
+    /// A route table without routes: it would leave everything free.
+    #[error("the route table has no routes")]
+    NoRoutes,
     /// A setting of a protocol is missing or wrong.
     #[error("{setting}: {reason}")]
     Setting {
@@ -524,7 +536,7 @@ impl<G: ReplayGuard> RouteGate<G> {
             None => ("http://", display_authority(head.authority())),
         };
         // Exactly as long as it gets, so that it is allocated once.
-        let resource = [scheme, authority, path].concat();
+        let resource = [scheme, authority, &url_path(path)].concat();
         Ask {
             now: shared.clock.now(),
             method: method_text(head.method()),
@@ -559,7 +571,7 @@ impl<G> fmt::Debug for RouteGate<G> {
     }
 }
 
-fn is_preflight(head: &dyn RequestHead) -> bool {
+pub(crate) fn is_preflight(head: &dyn RequestHead) -> bool {
     if head.method() != "OPTIONS" {
         return false;
     }
@@ -600,4 +612,4 @@ fn sole_value(head: &dyn RequestHead, name: &str) -> Option<Box<str>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

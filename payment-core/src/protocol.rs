@@ -38,6 +38,12 @@ pub trait PaymentProtocol: Send + Sync + 'static {
     /// Its name.
     fn name(&self) -> ProtocolName;
 
+    /// Where it stands among others when nobody says otherwise; lower is asked, and stands in a
+    /// 402, first. It decides the order and nothing else.
+    fn priority(&self) -> u32 {
+        100
+    }
+
     /// Makes the offers of one route, once, when the route is built. `None` when this protocol
     /// is not taken there.
     ///

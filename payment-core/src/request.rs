@@ -4,8 +4,22 @@ use bytes::Bytes;
 pub trait RequestHead {
     /// The method in upper case.
     fn method(&self) -> &str;
-    /// The path as the framework dispatches it.
+    /// The path that the client asked for, with the prefix of each mount it was dispatched through.
+    /// It is what offers name.
     fn path(&self) -> &str;
+    /// The path as the framework dispatches it, where that may differ: what a mount has left of it,
+    /// or what a rewriting has made of it. A [`RouteTable`](crate::RouteTable) prices what is priced
+    /// by either.
+    fn dispatched_path(&self) -> Option<&str> {
+        None
+    }
+    /// The pattern by which the framework has dispatched, in its own spelling and with the prefix
+    /// of each mount: axum's `MatchedPath`, actix's `match_pattern()`. `None` where it did not
+    /// dispatch yet, or by no pattern. A [`RouteTable`](crate::RouteTable) finds by it what it
+    /// doesn't find by the path; it never makes a request free.
+    fn pattern(&self) -> Option<&str> {
+        None
+    }
     /// The query without its `?`.
     fn query(&self) -> Option<&str>;
     /// The authority the client asked for. Hostile: never part of a decision.

@@ -1,10 +1,15 @@
+use std::time::Duration;
+
+use bytes::Bytes;
 use http::StatusCode;
 use payment_core::{
     Ask, Challenge, Claim, Denied, Fault, Offering, Payment, Problem, ProtocolName, Refusal,
     RequestHead, Soon,
 };
 
-use crate::challenges::Challenges;
+use crate::challenges::{Challenges, Slot};
+use crate::contain::contained;
+use crate::error::{Failure, PANICKED, Phase, Reporter};
 use crate::router::ROUTER;
 
 /// What one protocol offers on a route, by the protocol's name.
@@ -15,15 +20,9 @@ pub(crate) struct Entry {
 
 /// What all protocols of one route offer, in order of priority.
 pub(crate) struct Offerings {
-    entries: Box<[Entry]>,
-}
-
-impl Offerings {
-    pub(crate) fn new(entries: Vec<Entry>) -> Self {
-        Self {
-            entries: entries.into(),
-        }
-    }
+    pub(crate) entries: Box<[Entry]>,
+    pub(crate) challenge_deadline: Duration,
+    pub(crate) reporter: Reporter,
 }
 
 impl Offering for Offerings {
@@ -31,14 +30,43 @@ impl Offering for Offerings {
         // All are asked, whoever answers first: a buyer who sends two payments may expect either
         // to be taken, so that taking one would be a guess with money.
         let mut found = None;
-        for entry in &self.entries {
-            let claimed = entry.offering.claim(head).transpose();
+        let mut doubtful = false;
+        for Entry { name, offering } in &self.entries {
+            let claimed = match contained(|| offering.claim(head)) {
+                Ok(claimed) => claimed.transpose(),
+                Err(panicked) => {
+                    let failure = Failure::from(panicked);
+                    self.reporter
+                        .report(Phase::Claim, *name, &failure, head.path());
+                    doubtful = true;
+                    continue;
+                }
+            };
+            // It is bound by whoever recognised it, whatever name it bears.
+            let claimed = claimed.map(|claimed| {
+                claimed.map(|mut claim| {
+                    claim.protocol = *name;
+                    claim
+                })
+            });
             if claimed.is_some() && found.is_some() {
                 return Err(ambiguous());
             }
             found = found.or(claimed);
         }
+        // Whether there was a payment for the one that panicked is not known. So it is not "none",
+        // and one for another protocol may not be the only one: nothing is taken. `bind` says so.
+        if doubtful {
+            return Ok(Some(Claim::new(ROUTER, 0, Bytes::new())));
+        }
         found.transpose()
+    }
+
+    fn quote(&self, claim: &Claim) -> Option<Box<str>> {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| entry.name == claim.protocol)?;
+        // A quote that can't be read is none: the price is that of now.
+        contained(|| entry.offering.quote(claim)).ok()?
     }
 
     fn challenge<'a>(
@@ -47,33 +75,41 @@ impl Offering for Offerings {
         why: Option<&'a Refusal>,
     ) -> Soon<'a, Result<Challenge, Fault>> {
         let mut challenges = Challenges::default();
-        let mut entries = self.entries.iter();
-        while let Some(Entry { name, offering }) = entries.next() {
-            match offering.challenge(ask, why) {
-                Soon::Now(Some(challenge)) => challenges.add(*name, challenge),
-                later => {
+        let mut slots = self
+            .entries
+            .iter()
+            .map(|Entry { name, offering }| (*name, Slot::ask(|| offering.challenge(ask, why))));
+        while let Some((name, slot)) = slots.next() {
+            match slot {
+                Slot::Here(answer) => challenges.add(name, answer),
+                later @ Slot::Waiting(_) => {
                     // The first that isn't here yet; those after it are waited for together.
-                    let mut waiting = Vec::with_capacity(1 + entries.len());
-                    waiting.push((*name, later));
-                    waiting.extend(
-                        entries.map(|entry| (entry.name, entry.offering.challenge(ask, why))),
-                    );
-                    return Soon::later(challenges.add_all(waiting));
+                    let mut waiting = Vec::with_capacity(1 + slots.len());
+                    waiting.push((name, later));
+                    waiting.extend(slots);
+                    return Soon::later(async move {
+                        let deadline = self.challenge_deadline;
+                        challenges.add_all(waiting, &ask.alarm, deadline).await;
+                        challenges.merged(&self.reporter, &ask.path)
+                    });
                 }
             }
         }
-        Soon::now(challenges.merged())
+        Soon::now(challenges.merged(&self.reporter, &ask.path))
     }
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
-        match self
-            .entries
-            .iter()
-            .find(|entry| entry.name == claim.protocol)
-        {
-            Some(entry) => entry.offering.bind(ask, claim),
-            None => Err(Fault::internal("unknown_protocol", claim.protocol.as_str()).into()),
-        }
+        let name = claim.protocol;
+        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
+            return Err(Fault::unavailable(PANICKED, "a payment may not have been seen").into());
+        };
+        let failure = match contained(|| entry.offering.bind(ask, claim)) {
+            Ok(Err(Denied::Failed(fault))) => Failure::from(fault),
+            Ok(bound) => return bound,
+            Err(panicked) => panicked.into(),
+        };
+        self.reporter.report(Phase::Bind, name, &failure, &ask.path);
+        Err(failure.fault.into())
     }
 }
 

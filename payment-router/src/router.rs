@@ -1,23 +1,29 @@
 use std::fmt;
+use std::time::Duration;
 
 use payment_core::{ConfigError, Offering, PaymentProtocol, ProtocolName, Route};
 
+use crate::error::{Reporter, RouterError};
 use crate::offerings::{Entry, Offerings};
 
-/// Where MPP usually stands.
+/// Where MPP places itself.
 pub const MPP_PRIORITY: u32 = 10;
 
-/// Where x402 usually stands.
+/// Where x402 places itself.
 pub const X402_PRIORITY: u32 = 20;
 
 /// Its own name, which no protocol behind it may have.
 pub(crate) const ROUTER: ProtocolName = ProtocolName::new("router");
 
+/// How long a challenge may take where nothing else is said.
+const CHALLENGE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Several protocols, tried by priority.
-#[derive(Default)]
 pub struct PaymentRouter {
     /// In the order they are asked.
     protocols: Vec<(u32, Box<dyn PaymentProtocol>)>,
+    challenge_deadline: Duration,
+    reporter: Reporter,
 }
 
 impl PaymentRouter {
@@ -26,7 +32,16 @@ impl PaymentRouter {
     pub const fn new() -> Self {
         Self {
             protocols: Vec::new(),
+            challenge_deadline: CHALLENGE_DEADLINE,
+            reporter: Reporter::silent(),
         }
+    }
+
+    /// Adds a protocol where it places itself: MPP at 10, x402 at 20, others at 100 unless they
+    /// say otherwise.
+    #[must_use]
+    pub fn with(self, protocol: impl PaymentProtocol) -> Self {
+        self.add(protocol.priority(), protocol)
     }
 
     /// Adds a protocol. Lower priorities are asked, and stand in a 402, first; equal ones in the
@@ -37,6 +52,23 @@ impl PaymentRouter {
             .protocols
             .partition_point(|(before, _)| *before <= priority);
         self.protocols.insert(at, (priority, Box::new(protocol)));
+        self
+    }
+
+    /// Sets how long each protocol may take for its challenge: two seconds by default. They are
+    /// asked together; one that is late is left out.
+    #[must_use]
+    pub const fn challenge_deadline(mut self, time: Duration) -> Self {
+        self.challenge_deadline = time;
+        self
+    }
+
+    /// Calls this whenever a protocol fails to do its part for a request, in the place of what was
+    /// set before. It runs while the buyer waits, so it is to be quick; a panic in it changes
+    /// nothing. The same goes to the log.
+    #[must_use]
+    pub fn on_error(mut self, on_error: impl Fn(&RouterError) + Send + Sync + 'static) -> Self {
+        self.reporter = Reporter::new(on_error);
         self
     }
 
@@ -85,11 +117,21 @@ impl PaymentProtocol for PaymentRouter {
                 entries.push(Entry { name, offering });
             }
         }
-        // One alone needs nobody to choose.
-        if entries.len() <= 1 {
-            return Ok(entries.pop().map(|entry| entry.offering));
+        if entries.is_empty() {
+            return Ok(None);
         }
-        Ok(Some(Box::new(Offerings::new(entries))))
+        // One alone is looked after as well: it may be late, or panic.
+        Ok(Some(Box::new(Offerings {
+            entries: entries.into(),
+            challenge_deadline: self.challenge_deadline,
+            reporter: self.reporter.clone(),
+        })))
+    }
+}
+
+impl Default for PaymentRouter {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -39,6 +39,18 @@ const fn original_uri(_: &Parts) -> Option<&Uri> {
     None
 }
 
+/// The pattern of the route, nests included. A layer outside of the router comes too early for it.
+#[cfg(feature = "axum")]
+fn matched_path(parts: &Parts) -> Option<&str> {
+    let matched = parts.extensions.get::<::axum::extract::MatchedPath>();
+    matched.map(::axum::extract::MatchedPath::as_str)
+}
+
+#[cfg(not(feature = "axum"))]
+const fn matched_path(_: &Parts) -> Option<&str> {
+    None
+}
+
 impl RequestHead for Head<'_> {
     fn method(&self) -> &str {
         self.parts.method.as_str()
@@ -46,6 +58,14 @@ impl RequestHead for Head<'_> {
 
     fn path(&self) -> &str {
         self.uri.path()
+    }
+
+    fn dispatched_path(&self) -> Option<&str> {
+        Some(self.parts.uri.path())
+    }
+
+    fn pattern(&self) -> Option<&str> {
+        matched_path(self.parts)
     }
 
     fn query(&self) -> Option<&str> {

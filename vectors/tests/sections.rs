@@ -54,10 +54,7 @@ const X402_CORE: &[(&str, Fate)] = &[
         Left("one offering takes both versions here"),
     ),
     ("matching", Run("x402-core")),
-    (
-        "routes",
-        Left("the layer stands on the route; a table is not built yet"),
-    ),
+    ("routes", Run("payment-core")),
     ("money", Run("x402-core")),
     ("tokenAmount", Run("x402-core")),
     ("parsePrice", Run("x402-core")),

@@ -117,6 +117,11 @@ impl<F: Facilitator> PaymentProtocol for X402<F> {
         NAME
     }
 
+    /// After MPP.
+    fn priority(&self) -> u32 {
+        20
+    }
+
     fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
         // One payment for one request: what is counted while it is served is not for it.
         if !route.takes(NAME) || route.is_metered() {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A protocol that takes any route and never any credential.
-struct Shy;
+pub(crate) struct Shy;
 
 impl PaymentProtocol for Shy {
     fn name(&self) -> ProtocolName {
@@ -36,7 +36,7 @@ impl Offering for Shy {
     }
 }
 
-fn price() -> Money {
+pub(crate) fn price() -> Money {
     Money::from_decimal("0.01").unwrap()
 }
 
@@ -159,6 +159,14 @@ fn configured_origin_beats_the_host_header() {
     let ask = ask_with(Some("https://shop.example"), named, request());
     assert_eq!(&*ask.resource, "https://shop.example/canonical");
     assert_eq!((ask.resource_path(), &*ask.path), ("/canonical", "/a/b"));
+}
+
+#[test]
+fn a_resource_is_a_url_whatever_the_path_is() {
+    let request = http::Request::get("/a\"{b}%20c");
+    let ask = ask_with(Some("https://shop.example"), price().into(), request);
+    assert_eq!(&*ask.resource, "https://shop.example/a%22%7Bb%7D%20c");
+    assert_eq!(&*ask.path, "/a\"{b}%20c");
 }
 
 #[test]

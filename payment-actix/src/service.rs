@@ -1,0 +1,90 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
+use actix_web::{Error, HttpMessage};
+use bytes::Bytes;
+use payment_core::{Admission, Admit, Job, Outcome, ReplayGuard, RouteGate, stamp};
+
+use crate::ResponseFuture;
+use crate::head::{Head, Stamped};
+use crate::held::Held;
+use crate::reply;
+use crate::spawn::TokioSpawn;
+
+/// A service behind a gate.
+#[derive(Debug)]
+pub struct PaymentService<S, A = RouteGate> {
+    pub(crate) gate: A,
+    pub(crate) inner: Rc<S>,
+}
+
+impl<S, A, B> Service<ServiceRequest> for PaymentService<S, A>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    A: Admit,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B, Bytes>>;
+    type Error = Error;
+    type Future = ResponseFuture<S::Future, B>;
+
+    forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let job = match self.gate.admit(&Head::new(&request)) {
+            None => return ResponseFuture::free(self.inner.call(request)),
+            Some(Admission::Answer(reply)) => {
+                return ResponseFuture::answer(reply::to(request.into_parts().0, reply));
+            }
+            Some(Admission::Priced(job)) => job,
+        };
+        if let Some(reply) = job.answer_at_once() {
+            return ResponseFuture::answer(reply::to(request.into_parts().0, reply));
+        }
+        let service = Rc::clone(&self.inner);
+        ResponseFuture::job(Box::pin(run(job, TokioSpawn::current(), service, request)))
+    }
+}
+
+async fn run<S, B, G>(
+    job: Job<G>,
+    spawn: TokioSpawn,
+    service: Rc<S>,
+    request: ServiceRequest,
+) -> Result<ServiceResponse<EitherBody<B, Bytes>>, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+    G: ReplayGuard,
+{
+    let (request, payload) = request.into_parts();
+    // While the service has the request, actix wants no second handle to it: it lies here before
+    // and after.
+    let desk = Cell::new(Some(request));
+    let serving = |paid| {
+        let request = desk.take().expect("a job serves once");
+        request.extensions_mut().insert(paid);
+        let method = request.method().clone();
+        let response = service.call(ServiceRequest::from_parts(request, payload));
+        async {
+            let (request, response) = response.await?.into_parts();
+            desk.set(Some(request));
+            Ok::<_, Error>(Held::new(response, method))
+        }
+    };
+    let outcome = job.run(spawn, serving).await?;
+    let request = desk
+        .take()
+        .expect("it was put back, or the service ended in an error");
+    Ok(match outcome {
+        Outcome::Served { response, stamps } => {
+            let mut response = response.release();
+            stamp(&mut Stamped(response.head_mut()), stamps);
+            ServiceResponse::new(request, response)
+        }
+        Outcome::Reply(reply) => reply::to(request, reply),
+    })
+}

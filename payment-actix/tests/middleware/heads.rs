@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use actix_web::http::Version;
+use actix_web::test::{TestRequest, init_service};
+use actix_web::{App, web};
+use scenarios::Till;
+
+use crate::shop::{PRICE, priced, send};
+
+/// What a request is offered: all that the gate has read of its head.
+async fn offered(request: TestRequest) -> String {
+    let till = Arc::<Till>::default();
+    let app = App::new()
+        .wrap(priced(&till, PRICE))
+        .route("/", web::to(async || "sunny"));
+    let read = send(&init_service(app).await, request.to_request()).await;
+    let line = read.headers.get("www-authenticate").unwrap();
+    line.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_body_is_expected_where_the_head_leaves_room_for_one() {
+    let of = |version| TestRequest::post().version(version);
+    for (request, body) in [
+        (of(Version::HTTP_11), false),
+        (
+            of(Version::HTTP_11).insert_header(("content-length", "0")),
+            false,
+        ),
+        (
+            of(Version::HTTP_11).insert_header(("content-length", "1")),
+            true,
+        ),
+        (
+            of(Version::HTTP_11).insert_header(("transfer-encoding", "chunked")),
+            true,
+        ),
+        // Later versions need neither header.
+        (of(Version::HTTP_2), true),
+        (
+            of(Version::HTTP_2).insert_header(("content-length", "0")),
+            false,
+        ),
+    ] {
+        let line = offered(request).await;
+        assert!(line.contains(&format!("body=\"{body}\"")), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_host_is_the_one_that_was_asked_for() {
+    let host = |name| ("host", name);
+    for (request, url) in [
+        (
+            TestRequest::default().insert_header(host("a.example")),
+            "http://a.example/",
+        ),
+        (
+            // As in HTTP/2, or from a client that takes us for a proxy.
+            TestRequest::with_uri("http://b.example:81/").insert_header(host("a.example")),
+            "http://b.example:81/",
+        ),
+        (
+            TestRequest::default()
+                .insert_header(host("a.example"))
+                .insert_header(("forwarded", "host=c.example"))
+                .insert_header(("x-forwarded-host", "c.example")),
+            "http://a.example/",
+        ),
+    ] {
+        let line = offered(request).await;
+        assert!(line.contains(&format!("url=\"{url}\"")), "{line}");
+    }
+}

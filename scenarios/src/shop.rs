@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use payment_core::{Gate, Route};
+
+use crate::{Front, Handler, Till};
+
+/// What is sold, where, and behind which gate.
+#[derive(Debug)]
+pub struct Shop {
+    /// What counts what the handlers and the protocol do.
+    pub till: Arc<Till>,
+    /// The gate of everything that has a price.
+    pub gate: Gate,
+    /// The routes.
+    pub shelves: Vec<Shelf>,
+    /// A gate in front of the whole shop.
+    pub front: Option<Front>,
+}
+
+/// One route of a shop, for every method.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// The path that it is nested under; empty for none.
+    pub mount: &'static str,
+    /// The path below that.
+    pub path: &'static str,
+    /// Its price; `None` where it is free.
+    pub price: Option<Route>,
+    /// What it does.
+    pub handler: Handler,
+}
+
+impl Shop {
+    /// An empty shop.
+    #[must_use]
+    pub const fn new(till: Arc<Till>, gate: Gate) -> Self {
+        Self {
+            till,
+            gate,
+            shelves: Vec::new(),
+            front: None,
+        }
+    }
+
+    /// Sells what this handler makes.
+    #[must_use]
+    pub fn sell(self, path: &'static str, price: impl Into<Route>, handler: Handler) -> Self {
+        self.shelf("", path, Some(price.into()), handler)
+    }
+
+    /// Sells it below another path.
+    #[must_use]
+    pub fn nest(
+        self,
+        mount: &'static str,
+        path: &'static str,
+        price: impl Into<Route>,
+        handler: Handler,
+    ) -> Self {
+        self.shelf(mount, path, Some(price.into()), handler)
+    }
+
+    /// Gives it away.
+    #[must_use]
+    pub fn give(self, path: &'static str, handler: Handler) -> Self {
+        self.shelf("", path, None, handler)
+    }
+
+    /// Puts a price on everything, known routes or not.
+    #[must_use]
+    pub fn front(mut self, price: impl Into<Route>) -> Self {
+        let price = price.into();
+        self.front = Some(Front { price, only: None });
+        self
+    }
+
+    /// Prices one path from the front of the shop, and nothing else.
+    #[must_use]
+    pub fn front_only(mut self, path: &'static str, price: impl Into<Route>) -> Self {
+        let (price, only) = (price.into(), Some(path));
+        self.front = Some(Front { price, only });
+        self
+    }
+
+    fn shelf(
+        mut self,
+        mount: &'static str,
+        path: &'static str,
+        price: Option<Route>,
+        handler: Handler,
+    ) -> Self {
+        self.shelves.push(Shelf {
+            mount,
+            path,
+            price,
+            handler,
+        });
+        self
+    }
+}
