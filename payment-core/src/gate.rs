@@ -454,7 +454,7 @@ pub enum Unread {
 }
 
 impl Unread {
-    fn reply(self) -> Reply {
+    pub(crate) fn reply(self) -> Reply {
         match self {
             Self::TooLarge => Reply::body_too_large(),
             Self::Broken => Reply::body_broken(),
