@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use crate::cors::{Cors, CorsRules};
 use crate::custom::Wall;
 use crate::dress::{CHOOSES, Varies};
+use crate::entry::body_digest;
 use crate::hooked::Hooked;
 use crate::inflight::InFlight;
 use crate::job::Claimed;
@@ -154,7 +155,16 @@ impl<G: ReplayGuard> Gate<G> {
             // Whoever was first has set it.
             let _ = self.shared.quote_key.set(QuoteKey::random()?);
         }
-        let offering = self.offer(&route)?;
+        let mut offering = self.offer(&route)?;
+        if route.pricing.is_some() {
+            self.offer(&self.as_quoted(&route))?;
+            // It reads claims alone, and a pricer may name what the route does not.
+            let anything = Route {
+                options: Vec::new(),
+                ..route.clone()
+            };
+            offering = self.offer(&anything).unwrap_or(offering);
+        }
         let shared = Arc::clone(&self.shared);
         let pricing = route.pricing.iter();
         let read = pricing.flat_map(|pricing| pricing.headers.iter());
@@ -184,6 +194,19 @@ impl<G: ReplayGuard> Gate<G> {
                 varies,
             }),
         })
+    }
+
+    /// The route as requests will find it, with all that its offers have to carry.
+    fn as_quoted(&self, route: &Route) -> Route {
+        let ask = Ask::new(self.shared.clock.now(), "GET", "/");
+        let key = self.shared.quote_key.get();
+        let pricing = route.pricing.as_ref();
+        let read = pricing.and_then(|pricing| pricing.body_limit);
+        Route {
+            quote: key.and_then(|key| key.seal(&ask, &route.each_option(), ask.now)),
+            body_digest: read.map(|_| body_digest(b"")),
+            ..route.clone()
+        }
     }
 
     fn offer(&self, route: &Route) -> Result<Arc<dyn Offering>, ConfigError> {

@@ -111,6 +111,9 @@ pub(crate) fn scope(ask: &Ask) -> [u8; 32] {
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
         text.extend_from_slice(part.as_bytes());
     }
+    if let Some(body) = &ask.body {
+        text.extend_from_slice(keccak256(body).as_slice());
+    }
     keccak256(text).0
 }
 

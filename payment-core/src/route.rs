@@ -66,6 +66,9 @@ pub struct Route {
     pub quote: Option<Box<str>>,
     /// How it words its answers.
     pub(crate) wording: Wording,
+    /// The digest of the body that the price was read from: `sha-256=` and base64. The gate sets
+    /// it; protocols bind it into their offers, so that none pays for another body. (T07)
+    pub body_digest: Option<Box<str>>,
 }
 
 impl Route {
@@ -90,6 +93,7 @@ impl Route {
             output_schema: None,
             quote: None,
             wording: Wording::DEFAULT,
+            body_digest: None,
         }
     }
 

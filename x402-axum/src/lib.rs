@@ -42,8 +42,10 @@
 
 pub use alloy_primitives::{Address, address};
 pub use payment_core::{
-    Account, Asset, ConfigError, Gate, GateBuilder, Limits, MemoryReplayGuard, Money, MoneyError,
-    Network, Price, ReplayGuard, Route, Timing, Units, usd,
+    Access, Account, Ask, Asset, BoxError, BoxFuture, ConfigError, Denial, Denied, Failure, Gate,
+    GateBuilder, Hooks, Limits, MemoryReplayGuard, Money, MoneyError, Network, PaymentContext,
+    PaymentOption, Price, Pricer, Pricing, Quote, Receipt, Recovery, Refund, ReplayGuard, Reply,
+    Route, RouteGate, Secret, Soon, Timing, Units, Verdict, usd,
 };
 pub use payment_evm::Token;
 #[cfg(feature = "onchain")]

@@ -22,7 +22,7 @@ pub struct SessionReceipt {
     pub accepted: u128,
     /// What was charged for service since the channel was opened.
     pub spent: u128,
-    /// How many units were delivered, where the seller counts them.
+    /// How many units the channel has paid for by now, where the seller counts them.
     pub units: Option<u64>,
     /// The transaction, where one was sent.
     pub transaction: Option<B256>,
