@@ -42,6 +42,7 @@ impl Read {
         let read = self.clone();
         let pricing = Pricing::by(move |ask: Ask| {
             let body = ask.body.unwrap();
+            assert_eq!(ask.has_body, !body.is_empty());
             read.note("price", &body);
             std::future::ready(Ok(match &*body {
                 b"banned" => Quote::Deny(Denial::new("banned")),
@@ -289,6 +290,23 @@ async fn a_price_by_the_body_is_not_sold_without_it() {
     let app = Router::new().route("/", any(async || "sold").layer(layers));
     let response = send(&app, post("n1", Body::new(Untouched))).await;
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t95_what_was_read_of_one_request_is_not_the_body_of_another() {
+    let till = Till::new();
+    let gate = till.gate().route(Read::default().route()).unwrap();
+    let inner = Router::new().route("/", any(async || "sold").layer(PaymentLayer::new(gate)));
+    // A handler that asks another service, with all that came with its own request.
+    let forward = async move |request: Request<Body>| {
+        let request = request.map(|_| Body::from("another"));
+        inner.oneshot(request).await.unwrap()
+    };
+    let layers = till.gate().priced_by_body(Read::default().route());
+    let app = Router::new().route("/", any(forward).layer(layers.unwrap()));
+    let response = send(&app, post("n1", "12345678".into())).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(code(response).await, "body_not_gathered");
 }
 
 #[tokio::test]
