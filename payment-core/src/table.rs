@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::gate::is_preflight;
 use crate::{
     Admission, Admit, ConfigError, Gate, MemoryReplayGuard, Problem, ReplayGuard, Reply,
-    RequestHead, Route, RouteGate,
+    RequestHead, Route, RouteGate, Unread,
 };
 
 mod entries;
@@ -111,9 +111,9 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
             Found::Nothing => None,
             Found::Key(at) => match self.shared.gates.get(at) {
                 Some(gate) => Some(gate.admit(head)),
-                None => Some(refused()),
+                None => Some(self.refused(head)),
             },
-            Found::Unsure => Some(refused()),
+            Found::Unsure => Some(self.refused(head)),
         }
     }
 
@@ -123,11 +123,29 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
             Found::Nothing | Found::Unsure => None,
         }
     }
+
+    fn unread(&self, head: &dyn RequestHead, why: Unread) -> Reply {
+        match self.shared.entries.find(head, is_preflight(head)) {
+            Found::Key(at) => self.shared.gates.get(at).map(|gate| gate.unread(head, why)),
+            Found::Nothing | Found::Unsure => None,
+        }
+        .unwrap_or_else(|| self.readable(why.reply(), head))
+    }
 }
 
-fn refused<G>() -> Admission<G> {
-    tracing::debug!("a path that leads to several priced routes was refused");
-    Admission::Answer(Reply::problem(&AMBIGUOUS_PATH))
+impl<G> RouteTable<G> {
+    fn refused(&self, head: &dyn RequestHead) -> Admission<G> {
+        tracing::debug!("a path that leads to several priced routes was refused");
+        Admission::Answer(self.readable(Reply::problem(&AMBIGUOUS_PATH), head))
+    }
+
+    /// An answer of none of its routes. All of them are of one gate.
+    fn readable(&self, reply: Reply, head: &dyn RequestHead) -> Reply {
+        match self.shared.gates.first() {
+            Some(gate) => gate.priced.shared.readable(reply, head),
+            None => reply,
+        }
+    }
 }
 
 const AMBIGUOUS_PATH: Problem = Problem::new(

@@ -54,7 +54,7 @@
 //!
 //! - The layer stands on the route, so that no pattern decides what is paid: every method that
 //!   reaches the layer is priced, `HEAD` and `OPTIONS` included. Only a CORS preflight is free, and
-//!   it is answered without the handler.
+//!   it is answered without the handler; [`Cors`](payment_core::Cors) says what pages may do.
 //! - Not a byte of the response leaves before the payment is settled. Routes that stream or
 //!   upgrade settle first: see [`Timing`](payment_core::Timing). Server-sent events may be paid one
 //!   by one while they leave, on a route priced by the unit: see [`Sse`].

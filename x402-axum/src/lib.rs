@@ -42,16 +42,19 @@
 
 pub use alloy_primitives::{Address, address};
 pub use payment_core::{
-    Access, Account, Ask, Asset, BoxError, BoxFuture, ConfigError, Denial, Denied, Failure, Gate,
-    GateBuilder, Hooks, Limits, MemoryReplayGuard, Money, MoneyError, Network, PaymentContext,
-    PaymentOption, Price, Pricer, Pricing, Quote, Receipt, Recovery, Refund, ReplayGuard, Reply,
-    Route, RouteGate, Secret, Soon, Timing, Units, Verdict, usd,
+    Access, Account, Ask, Asset, BoxError, BoxFuture, ConfigError, Cors, CustomBody, Denial,
+    Denied, Failure, Gate, GateBuilder, Hooks, Limits, MemoryReplayGuard, Money, MoneyError,
+    Network, Page, PaymentContext, PaymentOption, Paywall, Price, Pricer, Pricing, Quote, Receipt,
+    Recovery, Refund, ReplayGuard, Reply, Route, RouteGate, Secret, Soon, Timing, Units, Verdict,
+    usd,
 };
 pub use payment_evm::Token;
 #[cfg(feature = "onchain")]
 pub use payment_evm::{LocalSigner, Settler, SettlerOptions};
 pub use payment_tower::axum::{NotPriced, Paid};
-pub use payment_tower::{GateExt, PaymentBody, PaymentLayer, PaymentService};
+pub use payment_tower::{
+    BodyPriced, GateExt, PaymentBody, PaymentLayer, PaymentService, ReadBody, ReadBodyService,
+};
 pub use x402_core::{Facilitator, HttpFacilitator, HttpOptions, Scheme, Unsupported, X402};
 pub use x402_evm::ExactEvm;
 #[cfg(feature = "onchain")]

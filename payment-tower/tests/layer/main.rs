@@ -11,5 +11,6 @@ mod holding;
 mod metering;
 mod methods;
 mod paying;
+mod reading;
 mod service;
 mod till;
