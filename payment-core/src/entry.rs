@@ -98,3 +98,6 @@ pub(crate) fn body_digest(body: &[u8]) -> Box<str> {
     STANDARD.encode_string(Sha256::digest(body), &mut text);
     text.into()
 }
+
+#[cfg(test)]
+mod tests;
