@@ -20,6 +20,10 @@ bench:
 interop:
     bash interop/run
 
+# A browser pays the paywall page.
+paywall:
+    bash payment-paywall/browser/run
+
 # Ten minutes a target.
 fuzz seconds="600":
     bash fuzz/run {{seconds}}

@@ -2,8 +2,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use payment_core::{
-    Account, BoxFuture, ConfigError, Denied, Paid, Purpose, Refusal, ReplayKey, Reply, Route, Soon,
-    Timestamp,
+    Account, BoxFuture, ConfigError, Denied, Paid, PaymentOption, Purpose, Refusal, ReplayKey,
+    Reply, Route, Soon, Timestamp,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -18,13 +18,19 @@ pub trait Method: Send + Sync + 'static {
     /// The intent, such as `charge`, in lower case.
     fn intent(&self) -> &str;
 
-    /// What is asked for on one route. Called once, when the route is built.
+    /// Whether this method is one of those that an option of a route means: protocol, intent,
+    /// network, asset. See [`PaymentOption::takes`].
+    fn takes(&self, option: &PaymentOption) -> bool;
+
+    /// What is asked for on one route, at [`Route::price`], to [`Route::pay_to`] where it says
+    /// whom. Called when the route is built, once for each of its options that this method takes;
+    /// and with each request of a route that is priced for each.
     ///
     /// # Errors
     ///
-    /// `ConfigError::NoAsset` when the route's price is in a token that this method does not
-    /// take: it is left out then, and other methods may take the route. Any other error ends the
-    /// building of the route.
+    /// `ConfigError::NoAsset` when this method can't take the route's price, or not for that
+    /// account: it is left out then, and other methods may take the route. Any other error ends
+    /// the building of the route.
     fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError>;
 }
 
@@ -130,6 +136,12 @@ pub trait MethodPayment: Send + Sync {
     /// that waits is never forgotten, and must not be had by hanging up.
     fn is_delivered_later(&self) -> bool {
         true
+    }
+
+    /// Whether [`settle`](Self::settle) alone proves the payment; see
+    /// [`payment_core::Payment::is_proven_by_settling`].
+    fn is_proven_by_settling(&self) -> bool {
+        false
     }
 
     /// What the handler may know.

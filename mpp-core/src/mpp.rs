@@ -22,6 +22,28 @@ pub(crate) struct Shared {
     methods: Vec<Box<dyn Method>>,
 }
 
+impl Shared {
+    /// Adds what a method asks for at the price of a route that has one, if it takes that.
+    fn add(
+        &self,
+        offers: &mut Vec<Offer>,
+        method: &dyn Method,
+        route: &Route,
+    ) -> Result<(), ConfigError> {
+        let terms = match method.terms(route) {
+            Ok(terms) => terms,
+            Err(ConfigError::NoAsset) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let offer = Offer::new(self, method, terms, route)?;
+        // Two options that came to the same ask for it once.
+        if !offers.iter().any(|known| known.is_like(&offer)) {
+            offers.push(offer);
+        }
+        Ok(())
+    }
+}
+
 impl Mpp {
     /// Starts with a realm and a key. The realm names this service alone: ASCII, no `|`. The key
     /// has at least 32 random bytes; every process that serves the realm has the same.
@@ -77,15 +99,22 @@ impl PaymentProtocol for Mpp {
             return Err(ConfigError::setting("pay_within", "is less than a second"));
         }
         let mut offers = Vec::with_capacity(self.0.methods.len());
-        for method in &self.0.methods {
-            match method.terms(route) {
-                Ok(terms) => offers.push(Offer::new(&self.0, &**method, terms, route)?),
-                Err(ConfigError::NoAsset) => {}
-                Err(error) => return Err(error),
+        if route.options.is_empty() {
+            for method in &self.0.methods {
+                self.0.add(&mut offers, &**method, route)?;
+            }
+        }
+        for option in &route.options {
+            let route = route.with_option(option);
+            for method in self.0.methods.iter().filter(|method| method.takes(option)) {
+                self.0.add(&mut offers, &**method, &route)?;
             }
         }
         if offers.is_empty() {
-            return Err(ConfigError::NoAsset);
+            return match route.options.is_empty() {
+                true => Err(ConfigError::NoAsset),
+                false => Ok(None),
+            };
         }
         Ok(Some(Box::new(RouteOffers::new(
             Arc::clone(&self.0),

@@ -14,8 +14,8 @@ use crate::key::{Id, OfferKey, Slots};
 use crate::mpp::Shared;
 use crate::opaque::{Opaque, Scopes};
 use crate::{
-    AcceptPayment, EncodedRequest, MPP, Method, PAYMENT_AUTHORIZATION, Terms, credential, header,
-    refuse, time,
+    AcceptPayment, EncodedRequest, MPP, Method, PAYMENT_AUTHORIZATION, RawCredential, Terms,
+    credential, header, refuse, time,
 };
 
 /// What one method asks for on one route, with everything encoded that does not change.
@@ -30,6 +30,8 @@ pub(crate) struct Offer {
     middle: Box<str>,
     /// The text between the expiry and `opaque`.
     joint: Box<str>,
+    /// Letters of `opaque`.
+    opaque: usize,
     /// The text behind `opaque`.
     end: Box<str>,
 }
@@ -61,6 +63,9 @@ impl Offer {
         }
         middle.push_str(", expires=\"");
         let mut joint = String::from("\"");
+        if let Some(digest) = &route.body_digest {
+            push_param(&mut joint, "digest", digest)?;
+        }
         if let Some(header) = shared.header {
             push_param(&mut joint, "header", header)?;
         }
@@ -81,6 +86,7 @@ impl Offer {
             terms,
             middle: middle.into(),
             joint: joint.into(),
+            opaque: Opaque::length(route.quote.as_deref()),
             end: end.into(),
         };
         if offer.length() > MAX_SENT {
@@ -98,32 +104,27 @@ impl Offer {
         keys.any(|key| key.is_id(id, slots))
     }
 
+    /// Whether both ask for the same by the same method.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.method == other.method && self.intent == other.intent && self.request == other.request
+    }
+
     /// Bytes of a challenge, at most.
     fn length(&self) -> usize {
-        let fixed = START.len() + size_of::<Id>() + EXPIRES + Opaque::LENGTH;
+        let fixed = START.len() + size_of::<Id>() + EXPIRES + self.opaque;
         fixed + self.middle.len() + self.joint.len() + self.end.len()
     }
 
-    fn issue(
-        &self,
-        header: Option<&str>,
-        expires: &str,
-        opaque: &[u8],
-    ) -> Result<HeaderValue, Fault> {
-        let id = self.key.id(Slots {
-            expires,
-            digest: "",
-            header,
-            opaque,
-        });
+    fn issue(&self, slots: Slots<'_>) -> Result<HeaderValue, Fault> {
+        let id = self.key.id(slots);
         let mut line = Vec::with_capacity(self.length());
         let parts = [
             START.as_bytes(),
             &id,
             self.middle.as_bytes(),
-            expires.as_bytes(),
+            slots.expires.as_bytes(),
             self.joint.as_bytes(),
-            opaque,
+            slots.opaque,
             self.end.as_bytes(),
         ];
         parts.iter().for_each(|part| line.extend_from_slice(part));
@@ -146,6 +147,10 @@ pub(crate) struct RouteOffers {
     pub(crate) pay_within: Duration,
     pub(crate) margin_seconds: u64,
     pub(crate) scopes: Scopes,
+    /// The sealed quote that challenges carry.
+    quote: Option<Box<str>>,
+    /// The digest of the body that they are good for.
+    pub(crate) digest: Option<Box<str>>,
 }
 
 impl RouteOffers {
@@ -156,18 +161,34 @@ impl RouteOffers {
             pay_within: route.pay_within,
             margin_seconds: route.margin_seconds(),
             scopes: Scopes::default(),
+            quote: route.quote.clone(),
+            digest: route.body_digest.clone(),
         }
     }
 
     fn issue(&self, ask: &Ask) -> Result<Challenge, Fault> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|error| Fault::internal("randomness", error))?;
-        let opaque = Opaque::write(nonce, &self.scopes.of(ask));
+        let scope = self.scopes.of(ask);
         let expires = time::format(expiry(ask.now, self.pay_within));
-        let issue = |offer: &Offer| {
-            let value = offer.issue(self.shared.header, &expires, &opaque)?;
-            Ok((WWW_AUTHENTICATE, value))
+        let (short, long);
+        let opaque = match &self.quote {
+            None => {
+                short = Opaque::write(nonce, &scope);
+                short.as_slice()
+            }
+            Some(quote) => {
+                long = Opaque::write_quoted(nonce, quote, &scope);
+                long.as_bytes()
+            }
         };
+        let slots = Slots {
+            expires: &expires,
+            digest: self.digest.as_deref().unwrap_or_default(),
+            header: self.shared.header,
+            opaque,
+        };
+        let issue = |offer: &Offer| Ok((WWW_AUTHENTICATE, offer.issue(slots)?));
         let ranked = self.ranked(ask);
         let headers = if ranked.is_empty() {
             self.offers.iter().map(issue).collect::<Result<_, Fault>>()
@@ -216,6 +237,11 @@ impl Offering for RouteOffers {
         });
         scanned.map_err(|_| refuse::bad_request("there are several Payment credentials"))?;
         Ok(found.map(|token| Claim::new(MPP, 0, Bytes::copy_from_slice(token))))
+    }
+
+    fn quote(&self, claim: &Claim) -> Option<Box<str>> {
+        let raw = RawCredential::decode(&claim.credential).ok()?;
+        Opaque::quote(raw.read().ok()?.challenge.opaque.as_deref()?)
     }
 
     fn challenge<'a>(

@@ -9,22 +9,33 @@ use sha2::{Digest as _, Sha256};
 /// What we put into `opaque`: randomness that makes every challenge another one, and the name of
 /// the route, so that a challenge can't be spent on a route that happens to ask for the same.
 ///
-/// On the wire it is base64url of `{"nonce":"…","scope":"…"}`, 16 bytes each in base64url.
+/// On the wire it is base64url of `{"nonce":"…","scope":"…"}`, 16 bytes each in base64url, and of
+/// `{"nonce":"…","quote":"…","scope":"…"}` where the price was quoted for one request.
 pub(crate) struct Opaque;
 
 const NONCE: &[u8] = br#"{"nonce":""#;
+const QUOTE: &[u8] = br#"","quote":""#;
 const SCOPE: &[u8] = br#"","scope":""#;
 const END: &[u8] = br#""}"#;
 
-/// Bytes of the JSON text.
+/// Bytes of the JSON text without a quote.
 const JSON: usize = NONCE.len() + SCOPE.len() + END.len() + 2 * LETTERS;
 
 /// Letters of 16 bytes.
 const LETTERS: usize = 22;
 
+/// Letters of the longest quote that is read.
+const MAX_QUOTE: usize = 4 * 1024;
+
 impl Opaque {
-    /// Letters that the text has on the wire.
-    pub(crate) const LENGTH: usize = (JSON * 4).div_ceil(3);
+    /// Letters that the text has on the wire without a quote.
+    pub(crate) const LENGTH: usize = letters_of(JSON);
+
+    /// Letters that it has with this quote.
+    pub(crate) fn length(quote: Option<&str>) -> usize {
+        let quote = quote.map_or(0, |quote| QUOTE.len() + quote.len());
+        letters_of(JSON + quote)
+    }
 
     /// Writes the text with this randomness for a request of this scope.
     pub(crate) fn write(nonce: [u8; 16], scope: &Scope) -> [u8; Self::LENGTH] {
@@ -41,19 +52,66 @@ impl Opaque {
         text
     }
 
-    /// Whether a text of ours was written for this scope, with whatever randomness.
+    /// The same with a quote, which is letters of base64 and points.
+    pub(crate) fn write_quoted(nonce: [u8; 16], quote: &str, scope: &Scope) -> String {
+        let nonce = &letters(nonce);
+        URL_SAFE_NO_PAD.encode([NONCE, nonce, QUOTE, quote.as_bytes(), SCOPE, scope, END].concat())
+    }
+
+    /// Whether a text of ours was written for this scope, with whatever randomness, and whatever
+    /// was quoted.
     pub(crate) fn is_for(text: &str, scope: &Scope) -> bool {
         // The decoder wants room for what a text of this length may hold.
         let mut json = [0; JSON + 3];
-        let Ok(length) = URL_SAFE_NO_PAD.decode_slice(text, &mut json) else {
-            return false;
+        if text.len() <= Self::LENGTH {
+            let decoded = URL_SAFE_NO_PAD.decode_slice(text, &mut json);
+            return decoded.is_ok_and(|length| {
+                Parts::read(&json[..length]).is_some_and(|parts| parts.scope == scope)
+            });
+        }
+        let long = decode(text);
+        let parts = long.as_deref().and_then(Parts::read);
+        parts.is_some_and(|parts| parts.scope == scope)
+    }
+
+    /// The quote in a text that may be anything.
+    pub(crate) fn quote(text: &str) -> Option<Box<str>> {
+        let json = decode(text)?;
+        let quote = Parts::read(&json)?.quote?;
+        Some(std::str::from_utf8(quote).ok()?.into())
+    }
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let longest = letters_of(JSON + QUOTE.len() + MAX_QUOTE);
+    let text = Some(text).filter(|text| text.len() <= longest)?;
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Letters of so many bytes.
+const fn letters_of(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
+/// What stands in the JSON, spelled as we spell it.
+struct Parts<'a> {
+    quote: Option<&'a [u8]>,
+    scope: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn read(json: &'a [u8]) -> Option<Self> {
+        let (_, rest) = json.strip_prefix(NONCE)?.split_at_checked(LETTERS)?;
+        let (quote, rest) = match rest.strip_prefix(QUOTE) {
+            None => (None, rest),
+            Some(rest) => {
+                let end = rest.iter().position(|byte| *byte == b'"')?;
+                let (quote, rest) = rest.split_at(end);
+                (Some(quote), rest)
+            }
         };
-        json[..length]
-            .strip_prefix(NONCE)
-            .and_then(|rest| rest.split_at_checked(LETTERS))
-            .and_then(|(_, rest)| rest.strip_prefix(SCOPE))
-            .and_then(|rest| rest.strip_prefix(scope.as_slice()))
-            .is_some_and(|rest| rest == END)
+        let scope = rest.strip_prefix(SCOPE)?.strip_suffix(END)?;
+        Some(Self { quote, scope })
     }
 }
 
@@ -125,6 +183,36 @@ mod tests {
         let letters = "x".repeat(LETTERS);
         let json = format!(r#"{{"nonce":"{letters}","scope":"{letters}"}}"#);
         assert_eq!(encode::to_base64url(json.as_bytes()).len(), Opaque::LENGTH);
+    }
+
+    #[test]
+    fn a_quote_stands_between_and_is_read_back() {
+        let (scope, other) = (letters([1; 16]), letters([2; 16]));
+        for quote in ["", "MTs.-_", &"q".repeat(MAX_QUOTE)] {
+            let text = Opaque::write_quoted([3; 16], quote, &scope);
+            assert_eq!(text.len(), Opaque::length(Some(quote)));
+            assert!(encode::is_opaque(&text) || quote.len() == MAX_QUOTE);
+            assert!(Opaque::is_for(&text, &scope));
+            assert!(!Opaque::is_for(&text, &other));
+            assert_eq!(Opaque::quote(&text).as_deref(), Some(quote));
+        }
+        let plain = Opaque::write([3; 16], &scope);
+        let plain = std::str::from_utf8(&plain).expect("ASCII");
+        assert_eq!(Opaque::quote(plain), None);
+        let long = Opaque::write_quoted([3; 16], &"q".repeat(MAX_QUOTE + 3), &scope);
+        assert_eq!(Opaque::quote(&long), None);
+        for junk in ["", "e30", "AAAA", "?", plain] {
+            assert_eq!(Opaque::quote(junk), None, "{junk}");
+        }
+        for json in [
+            r#"{"nonce":"xxxxxxxxxxxxxxxxxxxxxx","quote":"#,
+            r#"{"nonce":"xxxxxxxxxxxxxxxxxxxxxx","quote":"a"}"#,
+            r#"{"nonce":"x","quote":"a","scope":"b"}"#,
+            r#"{"quote":"a"}"#,
+        ] {
+            let text = encode::to_base64url(json.as_bytes());
+            assert_eq!(Opaque::quote(&text), None, "{json}");
+        }
     }
 
     #[test]

@@ -100,8 +100,9 @@ impl RouteOffers {
             return Err(not_ours("the challenge is not one of ours"));
         }
         // What follows is in our own hand, and may still be another route's or another service's
-        // with the same key. We bind no bodies, so a digest is one that nobody would check.
-        let same = echo.header.as_deref() == self.shared.header && echo.digest.is_none();
+        // with the same key, or for another body. (T05, T07)
+        let same = echo.header.as_deref() == self.shared.header
+            && echo.digest.as_deref() == self.digest.as_deref();
         if !same || !Opaque::is_for(opaque, &self.scopes.of(ask)) {
             return Err(not_ours("the challenge is not of this route"));
         }
@@ -176,6 +177,10 @@ impl Payment for ChallengePayment {
 
     fn is_delivered_later(&self) -> bool {
         self.inner.is_delivered_later()
+    }
+
+    fn is_proven_by_settling(&self) -> bool {
+        self.inner.is_proven_by_settling()
     }
 
     fn paid(&self) -> Paid {

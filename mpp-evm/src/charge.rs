@@ -2,10 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use alloy_primitives::Address;
-use mpp_core::{Method, Terms};
-use payment_core::{ConfigError, Route};
+use mpp_core::{MPP, Method, Terms};
+use payment_core::{ConfigError, Money, PaymentOption, Route, Units};
 use payment_evm::permit2::{self, PERMIT2};
-use payment_evm::{Token, TransferMethod};
+use payment_evm::{MoneyParsers, Token, TransferMethod};
 use serde_json::{Map, Value, json};
 
 use crate::candidate::LONGEST_TO_PAY;
@@ -42,6 +42,7 @@ pub struct Charge<B = ()> {
     splits: Vec<Split>,
     external_id: Option<String>,
     permit2: Address,
+    parsers: MoneyParsers,
     backend: Arc<B>,
 }
 
@@ -56,6 +57,7 @@ impl Charge {
             splits: Vec::new(),
             external_id: None,
             permit2: PERMIT2,
+            parsers: MoneyParsers::default(),
             backend: Arc::new(()),
         }
     }
@@ -118,6 +120,16 @@ impl<B> Charge<B> {
         self
     }
 
+    /// Finds the base units of prices and splits by this parser, where it says any: see
+    /// [`MoneyParsers`]. Several are asked in the order they are added.
+    pub fn money_parser(
+        mut self,
+        parser: impl Fn(Money, &Token) -> Option<Units> + Send + Sync + 'static,
+    ) -> Self {
+        self.parsers.add(parser);
+        self
+    }
+
     /// Settles with this backend.
     pub fn settle_with<C: ChargeBackend>(self, backend: C) -> Charge<C> {
         let Self {
@@ -127,6 +139,7 @@ impl<B> Charge<B> {
             splits,
             external_id,
             permit2,
+            parsers,
             ..
         } = self;
         let backend = Arc::new(backend);
@@ -137,6 +150,7 @@ impl<B> Charge<B> {
             splits,
             external_id,
             permit2,
+            parsers,
             backend,
         }
     }
@@ -144,14 +158,12 @@ impl<B> Charge<B> {
 
 impl<B: ChargeBackend> Charge<B> {
     fn due(&self, route: &Route, splits: &[Leg]) -> Result<Due, ConfigError> {
-        let amount = route.price.to_units(self.token.decimals)?;
-        if amount.is_zero() {
-            return Err(ConfigError::ZeroPrice);
-        }
+        let amount = self.parsers.units(route.price, &self.token)?;
+        let recipient = self.recipient(route)?;
         if splits.len() > MOST_SPLITS {
             return Err(ConfigError::setting("splits", "more than ten"));
         }
-        let legs = legs(self.recipient, amount, splits)
+        let legs = legs(recipient, amount, splits)
             .ok_or_else(|| ConfigError::setting("splits", "they leave the recipient nothing"))?;
         let chain_id = self.token.chain_id;
         let types = self.types(legs.len())?;
@@ -177,13 +189,24 @@ impl<B: ChargeBackend> Charge<B> {
             token_domain: self.token.domain(),
             permit2_domain: permit2::domain(chain_id, self.permit2),
             token: self.token.clone(),
-            recipient: self.recipient,
+            recipient,
             amount,
             legs,
             external_id: self.external_id.clone(),
             types,
             permit2: self.permit2,
             spender,
+        })
+    }
+
+    /// Who is paid on this route.
+    fn recipient(&self, route: &Route) -> Result<Address, ConfigError> {
+        let Some(account) = &route.pay_to else {
+            return Ok(self.recipient);
+        };
+        let usable = |account: &Address| !account.is_zero() && *account != self.token.address;
+        account.evm().filter(usable).ok_or_else(|| {
+            ConfigError::setting("pay_to", "must be an account of the seller's on this chain")
         })
     }
 
@@ -243,17 +266,18 @@ impl<B: ChargeBackend> Method for Charge<B> {
         "charge"
     }
 
+    fn takes(&self, option: &PaymentOption) -> bool {
+        let asset = self.token.address.into();
+        option.takes(MPP, self.intent(), &self.token.network(), &asset)
+    }
+
     fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError> {
         // One payment for one request: what is counted while it is served is for sessions.
         if route.is_metered() {
             return Err(ConfigError::NoAsset);
         }
-        let decimals = self.token.decimals;
-        let cut: Result<Vec<_>, _> = self
-            .splits
-            .iter()
-            .map(|split| split.entry(decimals))
-            .collect();
+        let units = |money| self.parsers.units(money, &self.token);
+        let cut: Result<Vec<_>, _> = self.splits.iter().map(|split| split.entry(units)).collect();
         let (entries, splits): (Vec<Value>, Vec<Leg>) = cut?.into_iter().unzip();
         let due = Arc::new(self.due(route, &splits)?);
         let request = request(&due, entries, route.description.as_deref());
@@ -319,6 +343,7 @@ impl<B> Clone for Charge<B> {
             splits: self.splits.clone(),
             external_id: self.external_id.clone(),
             permit2: self.permit2,
+            parsers: self.parsers.clone(),
             backend: Arc::clone(&self.backend),
         }
     }

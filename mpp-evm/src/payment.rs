@@ -122,6 +122,15 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
         Soon::now(Ok(()))
     }
 
+    fn is_proven_by_settling(&self) -> bool {
+        // A transfer that was made before is looked up by `verify`, and by nothing else.
+        let proof = self.checked.as_ref().map(CheckedCharge::proof);
+        matches!(
+            proof,
+            Some(Proof::Authorization { .. } | Proof::Transfers(_) | Proof::Permit2 { .. })
+        )
+    }
+
     fn paid(&self) -> Paid {
         let token = &self.due.token;
         let mut paid = Paid::new(MPP, self.due.amount).with(token.network(), token.address.into());

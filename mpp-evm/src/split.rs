@@ -35,11 +35,14 @@ impl Split {
     }
 
     /// The entry of the request, and the leg of the payment.
-    pub(crate) fn entry(&self, decimals: u8) -> Result<(Value, Leg), ConfigError> {
-        let amount = self.amount.to_units(decimals)?;
-        if amount.is_zero() {
-            return Err(ConfigError::setting("splits", "a split of nothing"));
-        }
+    pub(crate) fn entry(
+        &self,
+        units: impl Fn(Money) -> Result<Units, ConfigError>,
+    ) -> Result<(Value, Leg), ConfigError> {
+        let amount = units(self.amount).map_err(|error| match error {
+            ConfigError::ZeroPrice => ConfigError::setting("splits", "a split of nothing"),
+            other => other,
+        })?;
         let mut entry = Map::new();
         entry.insert("recipient".into(), json!(self.recipient.to_checksum(None)));
         entry.insert("amount".into(), json!(amount.to_string()));
@@ -100,6 +103,11 @@ mod tests {
 
     use super::*;
 
+    fn units(money: Money) -> Result<Units, ConfigError> {
+        let token = payment_evm::Token::default_on(8453).unwrap();
+        payment_evm::MoneyParsers::default().units(money, &token)
+    }
+
     fn leg(byte: u8, amount: u64) -> Leg {
         Leg {
             to: Address::repeat_byte(byte),
@@ -131,7 +139,7 @@ mod tests {
     fn a_split_is_written_in_base_units() {
         let (entry, leg) = Split::new(Address::ZERO, usd!("0.05"))
             .memo("a")
-            .entry(6)
+            .entry(units)
             .unwrap();
         assert_eq!(leg.amount, Units::from(50_000));
         assert_eq!(
@@ -142,14 +150,18 @@ mod tests {
 
     #[test]
     fn memos_are_counted_in_characters() {
-        let split = |memo: String| Split::new(Address::ZERO, usd!("0.05")).memo(memo).entry(6);
+        let split = |memo: String| {
+            Split::new(Address::ZERO, usd!("0.05"))
+                .memo(memo)
+                .entry(units)
+        };
         assert!(split("é".repeat(256)).is_ok());
         assert!(split("é".repeat(257)).is_err());
         let nothing = Split::new(Address::ZERO, Money::from_decimal("0").unwrap());
-        assert!(nothing.entry(6).is_err());
+        assert!(nothing.entry(units).is_err());
         assert!(
             Split::new(Address::ZERO, usd!("0.0000001"))
-                .entry(6)
+                .entry(units)
                 .is_err()
         );
     }

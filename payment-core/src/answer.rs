@@ -1,6 +1,7 @@
 use http::StatusCode;
 
 use crate::gate::Priced;
+use crate::reply::About;
 use crate::{Ask, Challenge, Denied, Fault, Offering, Problem, Refusal, ReplayGuard, Reply, Soon};
 
 impl<G: ReplayGuard> Priced<G> {
@@ -52,10 +53,23 @@ impl<G: ReplayGuard> Priced<G> {
                     ..SETTLEMENT_PENDING
                 };
                 let mut reply = Reply::problem(&problem);
+                reply.about = About::Unsettled;
                 reply.headers.extend(pending.headers);
                 reply.retry_after(self.shared.limits.retry_after)
             }
         }
+    }
+
+    /// The same, where it was the settlement that failed.
+    pub(crate) async fn unsettled(
+        &self,
+        offering: &dyn Offering,
+        ask: &Ask,
+        denied: Denied,
+    ) -> Reply {
+        let mut reply = self.denied(offering, ask, denied).await;
+        reply.about = About::Unsettled;
+        reply
     }
 
     fn fault(&self, fault: &Fault) -> Reply {

@@ -1,14 +1,16 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 
 use crate::alarm::Alarm;
+use crate::cors::Reader;
 use crate::{RequestHead, Timestamp};
 
 /// One request, as protocols, pricers and hooks see it: read from the head once, owned, nothing to
 /// re-read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Ask {
     /// When the request came in.
@@ -30,12 +32,14 @@ pub struct Ask {
     pub idempotency_key: Option<Box<str>>,
     /// The `Accept-Payment` preferences, when the client sent exactly one readable value.
     pub accept_payment: Option<Box<str>>,
-    /// The headers that the route's pricer and hooks asked for, and no others.
+    /// The headers that the route's pricer, hooks and page asked for, and no others.
     pub headers: HeaderMap,
     /// The body, where the route's price is read from it: the bytes that the handler will read.
     pub body: Option<Bytes>,
     /// Ends what takes too long.
     pub alarm: Alarm,
+    /// Who may read what is answered.
+    pub(crate) reader: Reader,
 }
 
 impl Ask {
@@ -56,6 +60,7 @@ impl Ask {
             headers: HeaderMap::new(),
             body: None,
             alarm: Alarm::default(),
+            reader: Reader::default(),
         }
     }
 
@@ -86,5 +91,21 @@ impl Ask {
                 }
             });
         }
+    }
+}
+
+/// Without what a header or a body says: hooks may read keys and whole credentials there. (T124)
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("Ask")
+            .field("now", &self.now)
+            .field("method", &self.method)
+            .field("resource", &self.resource)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("headers", &headers)
+            .field("body", &self.body.as_ref().map(Bytes::len))
+            .finish_non_exhaustive()
     }
 }

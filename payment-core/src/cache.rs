@@ -1,5 +1,6 @@
 use http::HeaderValue;
 
+use crate::cors::lists;
 use crate::reply::VARY_ON;
 
 /// Merges `private` into what the handler said about caching a paid response.
@@ -25,26 +26,31 @@ pub(crate) fn merge_private(handler: Option<&str>) -> HeaderValue {
     HeaderValue::from_str(&merged).unwrap_or(PRIVATE)
 }
 
-/// Adds the payment headers to what the handler said its response varies on.
-pub(crate) fn merge_vary(handler: Option<&str>) -> HeaderValue {
-    const OURS: HeaderValue = HeaderValue::from_static(VARY_ON);
-    match handler.map(str::trim) {
-        None | Some("") => OURS,
-        Some("*") => HeaderValue::from_static("*"),
-        Some(theirs) => HeaderValue::from_str(&format!("{theirs}, {VARY_ON}")).unwrap_or(OURS),
+/// The request headers that all responses behind a gate vary on.
+pub(crate) const VARIES: HeaderValue = HeaderValue::from_static(VARY_ON);
+
+/// Adds our headers to what the handler said its response varies on. Everything includes them.
+pub(crate) fn merge_vary(handler: Option<&str>, ours: &HeaderValue) -> HeaderValue {
+    match handler {
+        Some(theirs) if lists(theirs, "*") => HeaderValue::from_static("*"),
+        _ => merge_list(handler, ours),
     }
 }
 
-/// Adds our entries to a list that the handler began.
+/// Adds our entries to a list of names that the handler began, unless it has them.
 pub(crate) fn merge_list(handler: Option<&str>, ours: &HeaderValue) -> HeaderValue {
     let theirs = handler.map(str::trim).filter(|text| !text.is_empty());
-    match (theirs, ours.to_str()) {
-        (Some("*"), _) => HeaderValue::from_static("*"),
-        (Some(theirs), Ok(text)) => {
-            HeaderValue::from_str(&format!("{theirs}, {text}")).unwrap_or_else(|_| ours.clone())
+    let (Some(theirs), Ok(text)) = (theirs, ours.to_str()) else {
+        return ours.clone();
+    };
+    let mut merged = theirs.to_owned();
+    for name in text.split(',').map(str::trim) {
+        if !lists(theirs, name) {
+            merged.push_str(", ");
+            merged.push_str(name);
         }
-        _ => ours.clone(),
     }
+    HeaderValue::from_str(&merged).unwrap_or_else(|_| ours.clone())
 }
 
 #[cfg(test)]
@@ -69,7 +75,22 @@ mod tests {
         ] {
             assert_eq!(merge_private(handler), merged);
         }
-        assert_eq!(merge_vary(Some("Accept")), format!("Accept, {VARY_ON}"));
-        assert_eq!(merge_vary(Some("*")), "*");
+    }
+
+    #[test]
+    fn what_a_response_varies_on_is_said_once() {
+        for (handler, merged) in [
+            (None, VARY_ON.to_owned()),
+            (Some(""), VARY_ON.to_owned()),
+            (Some("Accept"), format!("Accept, {VARY_ON}")),
+            (
+                Some("x-payment,AUTHORIZATION"),
+                "x-payment,AUTHORIZATION, Payment-Authorization, PAYMENT-SIGNATURE".to_owned(),
+            ),
+            (Some("*"), "*".to_owned()),
+            (Some("Accept, *"), "*".to_owned()),
+        ] {
+            assert_eq!(merge_vary(handler, &VARIES), merged);
+        }
     }
 }

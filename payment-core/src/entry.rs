@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
 use crate::gate::Priced;
 use crate::hooked::within;
 use crate::{
-    Access, Ask, Claim, Denied, Fault, Offering, PaymentOption, Pricing, Quote, ReplayGuard, Soon,
+    Ask, Claim, Denied, Fault, Offering, PaymentOption, Pricing, Quote, ReplayGuard, Soon,
 };
 
 /// How a request gets to the handler.
@@ -17,12 +21,8 @@ pub(crate) enum Entry {
 impl<G: ReplayGuard> Priced<G> {
     /// Asks the seller's own code whether this request pays, and what.
     pub(crate) async fn entry(&self, ask: &Ask, claim: Option<&Claim>) -> Result<Entry, Denied> {
-        if !self.shared.hooks.is_empty() {
-            match self.shared.hooks.access(ask).await.map_err(Fault::from)? {
-                Access::Pay => {}
-                Access::Grant => return Ok(Entry::Free),
-                Access::Deny(denial) => return Err(denial.into()),
-            }
+        if self.shared.hooks.grants(ask).await? {
+            return Ok(Entry::Free);
         }
         match &self.route.pricing {
             None => Ok(Entry::Pays(Arc::clone(&self.offering))),
@@ -55,6 +55,7 @@ impl<G: ReplayGuard> Priced<G> {
         let (options, seal) = self.reconcile_quote(pricing, ask, options, brought);
         let mut route = self.route.clone();
         (route.options, route.quote) = (options, seal);
+        route.body_digest = ask.body.as_deref().map(body_digest);
         let offering = self.shared.protocol.offer(&route);
         match offering.map_err(|error| Fault::internal("price_unusable", error))? {
             Some(offering) => Ok(Entry::Pays(offering.into())),
@@ -63,8 +64,8 @@ impl<G: ReplayGuard> Priced<G> {
     }
 
     /// The prices that count, and the quote that names them: those that the buyer was quoted, while
-    /// that is good, or else those of now. A quote that has run out is as good as any while the
-    /// prices are the same.
+    /// that is good, or else those of now. Protocols don't compare quotes: one that has run out, or
+    /// is none of ours, pays as well as any while the prices are the same.
     fn reconcile_quote(
         &self,
         pricing: &Pricing,
@@ -82,11 +83,18 @@ impl<G: ReplayGuard> Priced<G> {
         };
         if let Some(seal) = brought
             && let Some(quoted) = key.open(ask, &today, &seal)
-            && (quoted.until > ask.now || quoted.options == today)
+            && quoted.until > ask.now
         {
             return (quoted.options, Some(seal));
         }
         let seal = key.seal(ask, &today, ask.now.plus(pricing.grace));
         (today, seal)
     }
+}
+
+/// The digest of a body, as challenges spell it.
+pub(crate) fn body_digest(body: &[u8]) -> Box<str> {
+    let mut text = String::from("sha-256=");
+    STANDARD.encode_string(Sha256::digest(body), &mut text);
+    text.into()
 }

@@ -3,17 +3,21 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::cors::{Cors, CorsRules};
+use crate::custom::Wall;
+use crate::dress::{CHOOSES, Varies};
+use crate::entry::body_digest;
 use crate::hooked::Hooked;
 use crate::inflight::InFlight;
 use crate::job::Claimed;
+use crate::origin::Origin;
 use crate::quote::QuoteKey;
 use crate::resource::url_path;
 use crate::{
     Alarm, Ask, Clock, Hooks, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
-    PaymentProtocol, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
+    PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
 };
 
 /// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
@@ -33,6 +37,8 @@ pub(crate) struct Shared<G> {
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) hooks: Hooked,
     pub(crate) quote_key: OnceLock<QuoteKey>,
+    pub(crate) paywall: Option<Arc<dyn Paywall>>,
+    pub(crate) cors: Option<CorsRules>,
 }
 
 /// A setting that can't work, found when the service starts and not when a buyer comes.
@@ -102,6 +108,8 @@ impl Gate {
             hooks: Vec::new(),
             hook_deadline: HOOK_DEADLINE,
             quote_key: None,
+            paywall: None,
+            cors: None,
         }
     }
 }
@@ -118,6 +126,8 @@ impl<G: ReplayGuard> Gate<G> {
             in_flight: Arc::default(),
             hooks: Hooked::new(Vec::new(), HOOK_DEADLINE),
             quote_key: OnceLock::new(),
+            paywall: None,
+            cors: None,
         };
         Self {
             shared: Arc::new(shared),
@@ -145,19 +155,58 @@ impl<G: ReplayGuard> Gate<G> {
             // Whoever was first has set it.
             let _ = self.shared.quote_key.set(QuoteKey::random()?);
         }
-        let offering = self.offer(&route)?;
+        let mut offering = self.offer(&route)?;
+        if route.pricing.is_some() {
+            self.offer(&self.as_quoted(&route))?;
+            // It reads claims alone, and a pricer may name what the route does not.
+            let anything = Route {
+                options: Vec::new(),
+                ..route.clone()
+            };
+            offering = self.offer(&anything).unwrap_or(offering);
+        }
         let shared = Arc::clone(&self.shared);
         let pricing = route.pricing.iter();
         let read = pricing.flat_map(|pricing| pricing.headers.iter());
-        let headers: Vec<_> = read.chain(shared.hooks.headers()).cloned().collect();
+        let mut headers: Vec<_> = read.chain(shared.hooks.headers()).cloned().collect();
+        let paywall = match &route.wording.paywall {
+            Wall::Shared => shared.paywall.clone(),
+            Wall::Own(paywall) => Some(Arc::clone(paywall)),
+            Wall::Without => None,
+        };
+        let page: Vec<_> = paywall
+            .iter()
+            .flat_map(|paywall| [CHOOSES].into_iter().chain(paywall.headers().to_vec()))
+            .collect();
+        let by_origin = shared.cors.as_ref().is_some_and(CorsRules::varies);
+        let varies = Varies::on(&headers, &page, by_origin);
+        headers.extend(page);
+        // Each once: a header that is read twice would look like one that came twice.
+        headers.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        headers.dedup();
         Ok(RouteGate {
             priced: Arc::new(Priced {
                 shared,
                 route,
                 offering,
                 headers: headers.into(),
+                paywall,
+                varies,
             }),
         })
+    }
+
+    /// The route as requests will find it, with all that its offers have to carry.
+    fn as_quoted(&self, route: &Route) -> Route {
+        let ask = Ask::new(self.shared.clock.now(), "GET", "/");
+        let key = self.shared.quote_key.get();
+        let pricing = route.pricing.as_ref();
+        let read = pricing.and_then(|pricing| pricing.body_limit);
+        Route {
+            quote: key.and_then(|key| key.seal(&ask, &route.each_option(), ask.now)),
+            body_digest: read.map(|_| body_digest(b"")),
+            ..route.clone()
+        }
     }
 
     fn offer(&self, route: &Route) -> Result<Arc<dyn Offering>, ConfigError> {
@@ -192,6 +241,8 @@ pub struct GateBuilder<G = MemoryReplayGuard> {
     hooks: Vec<Arc<dyn Hooks>>,
     hook_deadline: Duration,
     quote_key: Option<Secret>,
+    paywall: Option<Arc<dyn Paywall>>,
+    cors: Option<Cors>,
 }
 
 /// How long a hook has, unless the seller says otherwise.
@@ -217,6 +268,8 @@ impl<G: ReplayGuard> GateBuilder<G> {
             hooks,
             hook_deadline,
             quote_key,
+            paywall,
+            cors,
             ..
         } = self;
         GateBuilder {
@@ -228,6 +281,8 @@ impl<G: ReplayGuard> GateBuilder<G> {
             hooks,
             hook_deadline,
             quote_key,
+            paywall,
+            cors,
         }
     }
 
@@ -253,6 +308,21 @@ impl<G: ReplayGuard> GateBuilder<G> {
         self
     }
 
+    /// Shows this page to people on every route that has no page of its own.
+    #[must_use]
+    pub fn paywall(mut self, paywall: impl Paywall) -> Self {
+        self.paywall = Some(Arc::new(paywall));
+        self
+    }
+
+    /// Lets pages of other origins pay. Without it a preflight is free all the same, and allows
+    /// nothing.
+    #[must_use]
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors = Some(cors);
+        self
+    }
+
     /// Sets where time comes from.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -272,7 +342,8 @@ impl<G: ReplayGuard> GateBuilder<G> {
     /// # Errors
     ///
     /// `ConfigError::Origin` for an origin with a path, without TLS (loopback excepted), or with
-    /// characters that can't stand in a URL; `ConfigError::Setting` for a short quote key.
+    /// characters that can't stand in a URL; `ConfigError::Setting` for a short quote key, and for
+    /// CORS with an origin that is none, or with credentials of any origin.
     pub fn build(self) -> Result<Gate<G>, ConfigError> {
         let origin = self.origin.as_deref().map(canonical_origin).transpose()?;
         let Self {
@@ -283,8 +354,11 @@ impl<G: ReplayGuard> GateBuilder<G> {
             hooks,
             hook_deadline,
             quote_key,
+            paywall,
+            cors,
             ..
         } = self;
+        let cors = cors.map(Cors::rules).transpose()?;
         let in_flight = Arc::default();
         let quote_key = match quote_key {
             Some(key) => OnceLock::from(QuoteKey::shared(key)?),
@@ -299,6 +373,8 @@ impl<G: ReplayGuard> GateBuilder<G> {
             in_flight,
             hooks: Hooked::new(hooks, hook_deadline),
             quote_key,
+            paywall,
+            cors,
         };
         Ok(Gate {
             shared: Arc::new(shared),
@@ -314,26 +390,14 @@ impl<G> fmt::Debug for GateBuilder<G> {
     }
 }
 
-/// One spelling an origin: lower case, no default port, nothing after the authority.
+/// An origin to be named in offers: over TLS, unless it is this very machine.
 fn canonical_origin(text: &str) -> Result<Box<str>, ConfigError> {
-    let uri: http::Uri = text.parse().map_err(|_| ConfigError::Origin)?;
-    let host = uri.host().ok_or(ConfigError::Origin)?.to_ascii_lowercase();
-    let loopback = matches!(&*host, "localhost" | "127.0.0.1" | "[::1]");
-    let (scheme, default_port) = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
-        Some("https") => ("https", 443),
-        Some("http") if loopback => ("http", 80),
-        _ => return Err(ConfigError::Origin),
-    };
-    let mut origin = format!("{scheme}://{host}");
-    if let Some(port) = uri.port_u16().filter(|port| *port != default_port) {
-        origin.push_str(&format!(":{port}"));
-    }
-    // Whatever the parser dropped, or reads otherwise than it stands there, is refused.
-    let bare = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
-    if bare == origin || bare == format!("{origin}:{default_port}") {
-        Ok(origin.into())
-    } else {
-        Err(ConfigError::Origin)
+    let origin = Origin::parse(text).ok_or(ConfigError::Origin)?;
+    let loopback = matches!(&*origin.host, "localhost" | "127.0.0.1" | "[::1]");
+    match &*origin.scheme {
+        "https" => Ok(origin.text.into()),
+        "http" if loopback => Ok(origin.text.into()),
+        _ => Err(ConfigError::Origin),
     }
 }
 
@@ -363,8 +427,10 @@ pub(crate) struct Priced<G> {
     pub(crate) route: Route,
     /// What is offered at the price that the route says.
     pub(crate) offering: Arc<dyn Offering>,
-    /// The headers that its pricer and hooks read.
+    /// The headers that its pricer, hooks and page read.
     headers: Box<[HeaderName]>,
+    pub(crate) paywall: Option<Arc<dyn Paywall>>,
+    pub(crate) varies: Varies,
 }
 
 /// What is to happen with a request.
@@ -388,10 +454,34 @@ pub trait Admit: Clone + Send + Sync + 'static {
     fn admit(&self, head: &dyn RequestHead) -> Option<Admission<Self::Guard>>;
 
     /// Up to how many bytes of the body are to be gathered before `admit` is asked, as the price is
-    /// read from them; `None` where it is not. A body that is larger is answered by
-    /// [`Reply::body_too_large`]. What is not gathered is not served.
+    /// read from them; `None` where it is not. What is not gathered is not served, and a body of
+    /// nothing is gathered too: heads do not always tell. (T07)
     fn reads_body(&self, _head: &dyn RequestHead) -> Option<usize> {
         None
+    }
+
+    /// The answer to a request whose body could not be gathered.
+    fn unread(&self, _head: &dyn RequestHead, why: Unread) -> Reply {
+        why.reply()
+    }
+}
+
+/// Why a body was not gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unread {
+    /// It is larger than is read for its price: 413.
+    TooLarge,
+    /// It ended before its end: 400.
+    Broken,
+}
+
+impl Unread {
+    fn reply(self) -> Reply {
+        match self {
+            Self::TooLarge => Reply::body_too_large(),
+            Self::Broken => Reply::body_broken(),
+        }
     }
 }
 
@@ -403,7 +493,11 @@ impl<G: ReplayGuard> Admit for RouteGate<G> {
     }
 
     fn reads_body(&self, head: &dyn RequestHead) -> Option<usize> {
-        self.body_limit().filter(|_| head.has_body())
+        self.body_limit().filter(|_| !is_preflight(head))
+    }
+
+    fn unread(&self, head: &dyn RequestHead, why: Unread) -> Reply {
+        self.headed(why.reply(), head)
     }
 }
 
@@ -415,26 +509,28 @@ impl<G: ReplayGuard> RouteGate<G> {
     /// method is priced, `HEAD` and `OPTIONS` included.
     pub fn admit(&self, head: &dyn RequestHead) -> Admission<G> {
         if is_preflight(head) {
-            return Admission::Answer(Reply::preflight());
+            return Admission::Answer(match &self.priced.shared.cors {
+                Some(cors) => cors.preflight(head),
+                None => Reply::preflight(),
+            });
         }
         let claimed = match self.priced.offering.claim(head) {
             Ok(None) => Claimed::Nothing,
             Ok(Some(claim)) if claim.credential.len() > self.priced.shared.limits.credential => {
-                return Admission::Answer(Reply::problem(&CREDENTIAL_TOO_LARGE));
+                let reply = Reply::problem(&CREDENTIAL_TOO_LARGE);
+                return Admission::Answer(self.headed(reply, head));
             }
             Ok(Some(claim)) => Claimed::Something(claim),
             Err(refusal) => Claimed::Unreadable(refusal),
         };
         let mut ask = self.ask(head);
         if self.body_limit().is_some() {
-            match head.body() {
-                Some(body) => ask.body = Some(body.clone()),
-                None if head.has_body() => {
-                    tracing::error!("a price is read from the body, and the body was not gathered");
-                    return Admission::Answer(Reply::problem(&BODY_NOT_GATHERED));
-                }
-                None => ask.body = Some(Bytes::new()),
-            }
+            let Some(body) = head.body() else {
+                tracing::error!("a price is read from the body, and the body was not gathered");
+                let reply = Reply::problem(&BODY_NOT_GATHERED);
+                return Admission::Answer(self.headed(reply, head));
+            };
+            ask.body = Some(body.clone());
         }
         ask.keep_headers(&self.priced.headers, head);
         Admission::Priced(Job {
@@ -442,6 +538,11 @@ impl<G: ReplayGuard> RouteGate<G> {
             ask,
             claimed,
         })
+    }
+
+    /// An answer that needs no job.
+    fn headed(&self, reply: Reply, head: &dyn RequestHead) -> Reply {
+        self.priced.headed(reply, self.priced.reader(head))
     }
 
     /// Up to how many bytes of the body its price is read from; `None` where it is not.
@@ -472,6 +573,7 @@ impl<G: ReplayGuard> RouteGate<G> {
             headers: HeaderMap::new(),
             body: None,
             alarm: Alarm::default(),
+            reader: self.priced.reader(head),
         }
     }
 }

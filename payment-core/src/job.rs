@@ -1,5 +1,7 @@
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -7,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::detach::{Detach, Spawn};
 use crate::entry::Entry;
 use crate::gate::Priced;
-use crate::permit::authorize;
+use crate::permit::{Permit, authorize};
 use crate::{
     Alarm, Ask, Claim, Denied, Failure, Fault, MemoryReplayGuard, Offering, Paid, Purpose, Refusal,
     ReplayGuard, Reply, Timing,
@@ -82,7 +84,9 @@ impl<G: ReplayGuard> Job<G> {
             Claimed::Unreadable(refusal) => Some(refusal),
             Claimed::Something(_) => return None,
         };
-        self.priced.unpaid_at_once(&self.ask, why)
+        let reply = self.priced.unpaid_at_once(&self.ask, why)?;
+        let reply = self.priced.worded(reply, &self.ask, false);
+        Some(self.priced.headed(reply, self.ask.reader))
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.
@@ -100,6 +104,25 @@ impl<G: ReplayGuard> Job<G> {
     /// May be dropped at any await. Before the settlement begins, the reservation is released;
     /// once it has begun, it finishes on `spawn` and its result is kept for the same credential.
     pub async fn run<S, F, R, E>(self, spawn: impl Spawn, serve: S) -> Result<Outcome<R>, E>
+    where
+        S: FnOnce(Paid) -> F,
+        F: Future<Output = Result<R, E>>,
+        R: Served,
+    {
+        let (priced, reader) = (Arc::clone(&self.priced), self.ask.reader);
+        Ok(match self.decide(spawn, serve).await? {
+            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, reader)),
+            Outcome::Served {
+                response,
+                mut stamps,
+            } => {
+                priced.stamped(&mut stamps, reader);
+                Outcome::Served { response, stamps }
+            }
+        })
+    }
+
+    async fn decide<S, F, R, E>(self, spawn: impl Spawn, serve: S) -> Result<Outcome<R>, E>
     where
         S: FnOnce(Paid) -> F,
         F: Future<Output = Result<R, E>>,
@@ -153,14 +176,16 @@ impl<G: ReplayGuard> Job<G> {
                     Purpose::Metered(_) => false,
                     Purpose::Management => true,
                 };
-                if first {
-                    permit.settle().await?;
-                }
-                Ok(permit)
+                let settled = match first {
+                    true => permit.settle().await,
+                    false => Ok(()),
+                };
+                Ok(settled.map(|()| permit))
             }
         };
         let mut permit = match Detach::new(spawn.clone(), admitting).await {
-            Ok(permit) => permit,
+            Ok(Ok(permit)) => permit,
+            Ok(Err(denied)) => return Ok(visit.unsettled(denied).await),
             Err(denied) => return Ok(visit.denied(denied).await),
         };
 
@@ -179,21 +204,23 @@ impl<G: ReplayGuard> Job<G> {
 
         // A handler that fails or panics drops the permit, which gives everything back.
         let paid = permit.paid().metered(meter.clone());
-        permit.begins();
-        let response = match serve(paid.clone()).await {
+        let response = match served(&mut permit, serve, paid.clone()).await {
             Ok(response) => response,
             Err(error) => {
-                permit.has_failed();
+                permit.has_failed(None);
+                visit.unserved(&permit, None);
                 return Err(error);
             }
         };
-        if response.status().as_u16() >= 400 {
-            permit.has_failed();
-            let stamps = permit.stamps(response.status());
+        let status = response.status();
+        if status.as_u16() >= 400 {
+            permit.has_failed(Some(status));
+            visit.unserved(&permit, Some(status));
+            let stamps = permit.stamps(status);
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
-        permit.is_done(paid.actual());
+        permit.is_done(status, paid.close());
         // A stream is paid while it runs: each unit before it leaves.
         let streams = meter.is_some_and(|meter| meter.is_streaming());
         let response = if permit.is_settled() || streams {
@@ -218,7 +245,7 @@ impl<G: ReplayGuard> Job<G> {
         };
         let permit = match Detach::new(spawn, closing).await {
             Ok(permit) => permit,
-            Err(denied) => return Ok(visit.denied(denied).await),
+            Err(denied) => return Ok(visit.unsettled(denied).await),
         };
         let stamps = permit.stamps(response.status());
         match permit.deliver().await {
@@ -226,6 +253,26 @@ impl<G: ReplayGuard> Job<G> {
             Err(denied) => Ok(visit.denied(denied).await),
         }
     }
+}
+
+/// Calls the handler. One that panics has failed; one whose request goes away has not.
+async fn served<G, P, S, F, T>(permit: &mut Permit<G, P>, serve: S, paid: Paid) -> T
+where
+    G: ReplayGuard,
+    P: Spawn,
+    S: FnOnce(Paid) -> F,
+    F: Future<Output = T>,
+{
+    permit.begins();
+    let mut serving = pin!(async move { serve(paid).await });
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| {
+            permit.has_failed(None);
+            resume_unwind(panic)
+        })
+    })
+    .await
 }
 
 /// One request, and what is offered to it.
@@ -251,27 +298,51 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
         self.told(answered.await, unknown)
     }
 
-    /// Tells the hooks what the client will see.
+    /// The answer to a request whose payment was not settled.
+    async fn unsettled<R>(&self, denied: Denied) -> Outcome<R> {
+        let unknown = matches!(denied, Denied::Unknown(_));
+        let offering = &*self.offering;
+        let answered = self.priced.unsettled(offering, &self.ask, denied);
+        self.told(answered.await, unknown)
+    }
+
+    /// Tells the hooks that the handler has failed.
+    fn unserved(&self, permit: &Permit<G, S>, status: Option<StatusCode>) {
+        let hooks = &self.priced.shared.hooks;
+        if hooks.is_empty() {
+            return;
+        }
+        self.mention_failure(Failure::of_handler(status, permit.is_at_stake()));
+    }
+
+    fn mention_failure(&self, failure: Failure) {
+        let (ask, hooks) = (Arc::clone(&self.ask), &self.priced.shared.hooks);
+        let alarm = &self.ask.alarm;
+        hooks.mention(
+            &self.spawn,
+            alarm,
+            (ask, failure),
+            |hooks, (ask, failure)| hooks.failed(ask, failure),
+        );
+    }
+
+    /// Tells the hooks what the client will see, before the seller has put it in words.
     fn told<R>(&self, reply: Reply, unknown: bool) -> Outcome<R> {
         let hooks = &self.priced.shared.hooks;
         if hooks.is_empty() {
-            return Outcome::Reply(reply);
+            return Outcome::Reply(self.priced.worded(reply, &self.ask, unknown));
         }
-        let ask = Arc::clone(&self.ask);
         if self.brings_payment {
-            let failure = Failure::of(&reply, unknown);
-            let about = (Arc::clone(&ask), failure);
-            hooks.tell(&self.spawn, &ask.alarm, about, |hooks, (ask, failure)| {
-                hooks.failed(ask, failure)
-            });
+            self.mention_failure(Failure::of(&reply, unknown));
         }
         if reply.status == StatusCode::PAYMENT_REQUIRED {
-            let about = (Arc::clone(&ask), reply.clone());
-            hooks.tell(&self.spawn, &ask.alarm, about, |hooks, (ask, reply)| {
+            let about = (Arc::clone(&self.ask), reply.clone());
+            let alarm = &self.ask.alarm;
+            hooks.mention(&self.spawn, alarm, about, |hooks, (ask, reply)| {
                 hooks.challenged(ask, reply)
             });
         }
-        Outcome::Reply(reply)
+        Outcome::Reply(self.priced.worded(reply, &self.ask, unknown))
     }
 }
 

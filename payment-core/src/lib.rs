@@ -12,14 +12,19 @@
 //! - One credential is settled at most once and delivered at most once, on all routes.
 //! - A settlement once begun finishes, whatever the client does.
 
+mod accept;
 mod account;
 mod alarm;
 mod answer;
 mod ask;
 mod cache;
 mod clock;
+mod contained;
+mod cors;
+mod custom;
 mod denied;
 mod detach;
+mod dress;
 mod entry;
 mod future;
 mod gate;
@@ -34,6 +39,7 @@ mod meter;
 mod money;
 mod network;
 mod option;
+mod origin;
 mod paid;
 mod paywall;
 mod permit;
@@ -60,11 +66,13 @@ pub use ask::Ask;
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use cors::Cors;
+pub use custom::CustomBody;
 pub use denied::{Denial, Denied, Fault, Pending, Refusal};
 pub use detach::Spawn;
 pub use future::{BoxFuture, Soon};
-pub use gate::{Admission, Admit, ConfigError, Gate, GateBuilder, RouteGate};
-pub use hooks::{Access, Failure, Hooks, PaymentContext, Recovery, Refund, Verdict};
+pub use gate::{Admission, Admit, ConfigError, Gate, GateBuilder, RouteGate, Unread};
+pub use hooks::{Access, Failure, Hooks, On, PaymentContext, Recovery, Refund, Verdict};
 pub use job::{HoldError, Job, Outcome, Served};
 pub use json::{JsonLimits, StrictJsonError, strict_json};
 pub use limits::Limits;

@@ -1,6 +1,6 @@
 use std::sync::{Arc, OnceLock};
 
-use crate::{Account, Asset, Meter, Network, ProtocolName, Units};
+use crate::{Account, Asset, Meter, Network, ProtocolName, Receipt, Units};
 
 /// What a handler may know of the payment that opened its route. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ struct Facts {
     amount: Units,
     transaction: Option<Box<str>>,
     meter: Option<Meter>,
-    /// What the handler charges, where that is for it to say.
-    actual: Option<Arc<OnceLock<Units>>>,
+    /// What the handler charges, where that is for it to say; `None` once it is too late.
+    actual: Option<Arc<OnceLock<Option<Units>>>>,
 }
 
 /// A handler can't charge this.
@@ -82,12 +82,21 @@ impl Paid {
         if units > self.0.amount {
             return Err(ChargeError::TooMuch);
         }
-        actual.set(units).map_err(|_| ChargeError::Twice)
+        actual.set(Some(units)).map_err(|_| match actual.get() {
+            Some(Some(_)) => ChargeError::Twice,
+            _ => ChargeError::Fixed,
+        })
     }
 
-    /// What the handler charges, where it has said so.
-    pub(crate) fn actual(&self) -> Option<Units> {
-        self.0.actual.as_ref()?.get().copied()
+    /// What the handler charges, where it has said so. It can't any more from here on.
+    pub(crate) fn close(&self) -> Option<Units> {
+        *self.0.actual.as_ref()?.get_or_init(|| None)
+    }
+
+    /// The same, of so much.
+    pub(crate) fn charged(mut self, units: Units) -> Self {
+        Arc::make_mut(&mut self.0).amount = units;
+        self
     }
 
     /// The same, once the amount can't be changed any more.
@@ -96,6 +105,14 @@ impl Paid {
             Arc::make_mut(&mut self.0).actual = None;
         }
         self
+    }
+
+    /// Adds what names the settlement, where the receipt says it.
+    pub(crate) fn moved_by(self, receipt: &Receipt) -> Self {
+        match receipt.reference.as_str() {
+            "" => self,
+            reference => self.settled_by(reference),
+        }
     }
 
     /// Adds who paid: proven by a signature or a transfer, never the buyer's word.

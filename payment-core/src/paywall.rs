@@ -7,11 +7,21 @@ use crate::{Ask, Reply};
 ///
 /// Called for clients that prefer HTML, and for nobody else. The status, the challenges and the
 /// caching of the answer stay as they are, so that the page can't make a payment out of anything.
+///
+/// HTML is preferred where `Accept` names it and gives it more than JSON; `*/*` is no wish for it. A
+/// request that brings a payment is answered by JSON whatever it accepts, and so is everything but
+/// `GET` and `HEAD`. No `Link` header goes with a 402: no registered relation says how to pay it.
 pub trait Paywall: Send + Sync + 'static {
     /// The page for this request, from the answer that other clients get: its `PAYMENT-REQUIRED`
     /// and `WWW-Authenticate` headers say how it can be paid. `None` leaves the answer as it is. A
     /// panic does the same.
     fn page(&self, ask: &Ask, reply: &Reply) -> Option<Page>;
+
+    /// The headers that [`Ask::headers`] is to hold for the page, such as `Accept-Language`. `Accept`
+    /// is there anyway.
+    fn headers(&self) -> &[HeaderName] {
+        &[]
+    }
 }
 
 /// A page of HTML.
@@ -20,7 +30,8 @@ pub trait Paywall: Send + Sync + 'static {
 pub struct Page {
     /// The document, in UTF-8.
     pub html: Bytes,
-    /// Headers of the answer that go with it, such as its `Content-Security-Policy`.
+    /// Headers of the answer that go with it, such as its `Content-Security-Policy`. What the answer
+    /// has anyway is not changed by them.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 

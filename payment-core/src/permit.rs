@@ -1,3 +1,8 @@
+mod advice;
+mod core;
+mod leaving;
+mod progress;
+
 use std::sync::Arc;
 
 use alloy_primitives::keccak256;
@@ -6,12 +11,14 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::detach::Spawn;
 use crate::gate::Priced;
-use crate::inflight::Place;
-use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault, Ticket};
+use crate::replay::{Reservation, Reserve, Resume, Stage, Standing, StoreFault};
 use crate::{
-    Ask, Claim, Denied, Fault, Hooks, Limits, Offering, Paid, Payment, PaymentContext, Pending,
-    Problem, ProtocolName, Purpose, Receipt, Refusal, ReplayGuard, Reply, Soon, Units, Verdict,
+    Ask, Claim, Denied, Fault, Limits, Offering, Paid, PaymentContext, Pending, Problem,
+    ProtocolName, Purpose, Receipt, Refusal, ReplayGuard, Reply, Soon, Units,
 };
+
+use core::Core;
+use progress::{Owed, Progress, Ran};
 
 /// Everything up to the handler: bind, check locally, reserve, verify outside.
 pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
@@ -53,12 +60,7 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
         return Err(Fault::unavailable("too_many_payments", "per-payer limit reached").into());
     }
 
-    let mut core = Core {
-        payment,
-        ticket: None,
-        priced: Arc::clone(priced),
-        _place: place,
-    };
+    let mut core = Core::new(payment, None, Arc::clone(priced), place);
     let resume = if core.payment.keys().is_empty() {
         Resume::Fresh
     } else {
@@ -75,13 +77,14 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
     };
     let watched = !shared.hooks.is_empty();
     let context = watched.then(|| {
-        let paid = core.payment.paid();
+        let paid = core.payment.paid().fixed();
         Arc::new(PaymentContext::new(Arc::clone(ask), paid))
     });
     let mut permit = Permit {
         core: Some(core),
         progress: Progress::Reserved,
         ran: Ran::No,
+        verified: true,
         context,
         spawn,
     };
@@ -108,6 +111,9 @@ pub(crate) fn scope(ask: &Ask) -> [u8; 32] {
         text.extend_from_slice(&(part.len() as u64).to_be_bytes());
         text.extend_from_slice(part.as_bytes());
     }
+    if let Some(body) = &ask.body {
+        text.extend_from_slice(keccak256(body).as_slice());
+    }
     keccak256(text).0
 }
 
@@ -119,83 +125,11 @@ pub(crate) struct Permit<G: ReplayGuard, S: Spawn> {
     core: Option<Core<G>>,
     progress: Progress,
     ran: Ran,
+    /// Whether something has proven the payment, and not a hook gone on without.
+    verified: bool,
     /// What hooks see of it; `None` where there are none.
     context: Option<Arc<PaymentContext>>,
     spawn: S,
-}
-
-/// How far the handler has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ran {
-    /// It was not called.
-    No,
-    /// It was called, and has not ended.
-    Begun,
-    /// It has ended in an error.
-    Failed,
-    /// It has done its work.
-    Done,
-}
-
-/// How far the money has come; decides what a permit leaves behind.
-enum Progress {
-    /// Nothing has moved.
-    Reserved,
-    /// A settlement may have been sent; this is known of it.
-    Settling(Bytes),
-    /// The money has moved.
-    Settled(Receipt),
-    /// The money has moved, and the receipt can't be read.
-    Unreadable(Bytes),
-    /// The money has not moved, or nobody knows (then this is known of it), and a hook delivers all
-    /// the same.
-    Waived(Option<Bytes>),
-}
-
-impl Progress {
-    /// What to record when nothing was delivered; `None` releases.
-    fn left_behind(self) -> Option<Stage> {
-        match self {
-            Self::Reserved | Self::Waived(None) => None,
-            Self::Settling(evidence) | Self::Waived(Some(evidence)) => {
-                Some(Stage::Unknown(evidence))
-            }
-            Self::Settled(receipt) => Some(Stage::Undelivered(receipt.to_bytes())),
-            Self::Unreadable(bytes) => Some(Stage::Undelivered(bytes)),
-        }
-    }
-}
-
-struct Core<G> {
-    payment: Box<dyn Payment>,
-    ticket: Option<Ticket>,
-    priced: Arc<Priced<G>>,
-    _place: Place,
-}
-
-impl<G: ReplayGuard> Core<G> {
-    async fn advance(&self, stage: Stage) -> Result<(), StoreFault> {
-        match &self.ticket {
-            Some(ticket) => self.priced.shared.guard.advance(ticket, stage).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Records where things stand and gives up the hold.
-    async fn leave(self, stage: Stage) {
-        if let Err(error) = self.advance(stage).await {
-            tracing::error!(error = %error, "the state of a payment is not recorded");
-        }
-    }
-
-    async fn release(mut self) {
-        self.payment.release().await;
-        if let Some(ticket) = &self.ticket
-            && let Err(error) = self.priced.shared.guard.release(ticket).await
-        {
-            tracing::warn!(error = %error, "a reservation was not released, its lease will");
-        }
-    }
 }
 
 impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
@@ -204,9 +138,7 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         let paid = paid.unwrap_or_else(Paid::nothing);
         match &self.progress {
             Progress::Reserved => paid,
-            Progress::Settled(receipt) if !receipt.reference.is_empty() => {
-                paid.fixed().settled_by(receipt.reference.as_str())
-            }
+            Progress::Settled(receipt) => paid.fixed().moved_by(receipt),
             _ => paid.fixed(),
         }
     }
@@ -239,17 +171,25 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         self.ran = Ran::Begun;
     }
 
-    /// The handler has failed.
-    pub(crate) const fn has_failed(&mut self) {
+    /// The handler has failed: with an answer, or without one.
+    pub(crate) fn has_failed(&mut self, response: Option<StatusCode>) {
         self.ran = Ran::Failed;
+        self.know(|context| context.response = response);
     }
 
     /// The handler has done its work, and charges so much, where that is for it to say.
-    pub(crate) fn is_done(&mut self, charge: Option<Units>) {
+    pub(crate) fn is_done(&mut self, response: StatusCode, charge: Option<Units>) {
         self.ran = Ran::Done;
+        self.know(|context| context.response = Some(response));
         if let (Some(core), Some(units)) = (self.core.as_mut(), charge) {
             core.payment.charge(units);
+            self.know(|context| context.paid = context.paid.clone().charged(units));
         }
+    }
+
+    /// Whether the money has moved, or may have.
+    pub(crate) const fn is_at_stake(&self) -> bool {
+        self.progress.is_at_stake()
     }
 
     pub(crate) fn stamps(&self, status: StatusCode) -> Vec<(HeaderName, HeaderValue)> {
@@ -275,10 +215,14 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
             return Err(lost());
         };
         match core.payment.verify().await {
-            Ok(()) => {}
+            Ok(()) => {
+                let paid = core.payment.paid().fixed();
+                self.know(|context| context.paid = paid);
+            }
             Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
             Err(denied) if self.goes_on_unverified(&denied).await => {
                 tracing::warn!("a hook goes on with a payment that was not verified");
+                self.verified = false;
             }
             Err(denied) => return Err(self.give_up(denied).await),
         }
@@ -288,63 +232,16 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         }
     }
 
-    /// Whether hooks go on to settle what was not verified.
-    async fn goes_on_unverified(&self, denied: &Denied) -> bool {
-        let (Some(core), Some(context)) = (&self.core, &self.context) else {
-            return false;
-        };
-        let provable = core.ticket.is_some() && core.payment.is_proven_by_settling();
-        let hooks = &core.priced.shared.hooks;
-        let alarm = &context.ask.alarm;
-        provable
-            && hooks
-                .recovers(alarm, |hooks| hooks.verify_failed(context, denied))
-                .await
-    }
-
-    /// Asks hooks whether the payment goes on, while nothing has moved.
-    async fn consult(
-        &self,
-        ask: impl for<'a> Fn(&'a dyn Hooks, &'a PaymentContext) -> Soon<'a, Verdict>,
-    ) -> Result<(), Denied> {
-        let (Some(core), Some(context)) = (&self.core, &self.context) else {
-            return Ok(());
-        };
-        let hooks = &core.priced.shared.hooks;
-        let alarm = &context.ask.alarm;
-        match hooks.verdict(alarm, |hooks| ask(hooks, context)).await {
-            Ok(Verdict::GoOn) => Ok(()),
-            Ok(Verdict::Deny(denial)) => Err(denial.into()),
-            // What the handler has done is paid for: that a hook is silent changes nothing.
-            Err(mute) if self.ran == Ran::Done => {
-                tracing::warn!(%mute, "a payment goes on without it");
-                Ok(())
-            }
-            Err(mute) => Err(Fault::from(mute).into()),
-        }
-    }
-
-    /// Tells hooks, where there are any.
-    fn tell(
-        &self,
-        tell: impl for<'a> Fn(&'a dyn Hooks, &'a Arc<PaymentContext>) -> Soon<'a, ()>
-        + Send
-        + Sync
-        + 'static,
-    ) {
-        if let (Some(core), Some(context)) = (&self.core, &self.context) {
-            let hooks = &core.priced.shared.hooks;
-            hooks.tell(&self.spawn, &context.ask.alarm, Arc::clone(context), tell);
-        }
-    }
-
     /// Takes up a credential that was settled and not delivered.
     async fn resume(&mut self, receipt: Bytes) -> Result<(), Denied> {
         // From here on, whatever happens, it stays settled and not delivered.
-        let read = Receipt::from_bytes(&receipt);
-        self.progress = match read {
-            Some(receipt) => Progress::Settled(receipt),
-            None => Progress::Unreadable(receipt),
+        self.progress = match Owed::read(receipt) {
+            Owed::Paid(receipt) => {
+                self.know(|context| context.paid = context.paid.clone().moved_by(&receipt));
+                Progress::Settled(receipt)
+            }
+            Owed::Unsettled(evidence) => return self.reconcile(evidence).await,
+            Owed::Unreadable(bytes) => Progress::Unreadable(bytes),
         };
         let Some(core) = self.core.as_mut() else {
             return Err(lost());
@@ -370,11 +267,7 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         };
         match core.advance(Stage::Settling).await {
             Ok(()) => self.progress = Progress::Settling(Bytes::new()),
-            // Another request holds the credential now. It settles; this one must not.
-            Err(StoreFault::Lost) => {
-                self.core = None;
-                return Err(lost());
-            }
+            Err(StoreFault::Lost) => return Err(self.has_lost()),
             Err(error) => return Err(self.give_up(store_fault(error).into()).await),
         }
         let answer = core.payment.settle().await;
@@ -410,18 +303,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
     async fn settled(&mut self, answer: Result<Receipt, Denied>) -> Result<(), Denied> {
         let receipt = match answer {
             Ok(receipt) => receipt,
-            Err(denied) if self.is_waived(&denied).await => {
-                tracing::warn!("a hook delivers what is not known to be paid");
-                let evidence = match denied {
-                    Denied::Unknown(pending) => Some(pending.evidence),
-                    _ => None,
-                };
-                self.progress = Progress::Waived(evidence);
-                return Ok(());
-            }
-            Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
-            Err(denied) => return Err(self.give_up(denied).await),
+            Err(denied) => return self.not_settled(denied).await,
         };
+        self.know(|context| context.paid = context.paid.clone().moved_by(&receipt));
         if self.context.is_some() {
             let receipt = receipt.clone();
             self.tell(move |hooks, at| {
@@ -449,106 +333,37 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         Err(not_recorded(error))
     }
 
-    /// Whether hooks deliver what was not settled. What keeps its own account is not theirs to
-    /// give.
-    async fn is_waived(&self, denied: &Denied) -> bool {
-        let (Some(core), Some(context)) = (&self.core, &self.context) else {
-            return false;
+    async fn not_settled(&mut self, denied: Denied) -> Result<(), Denied> {
+        // What is left behind should nobody come to record it: hooks take their time.
+        self.progress = match &denied {
+            Denied::Unknown(pending) => Progress::Settling(pending.evidence.clone()),
+            Denied::Refused(_) | Denied::Failed(_) => Progress::Reserved,
         };
-        let hooks = &core.priced.shared.hooks;
-        let alarm = &context.ask.alarm;
-        core.ticket.is_some()
-            && hooks
-                .recovers(alarm, |hooks| hooks.settle_failed(context, denied))
-                .await
-    }
-
-    /// A definite no: nothing has moved and nothing will.
-    async fn give_up(&mut self, denied: Denied) -> Denied {
-        self.throw_away();
-        if let Some(core) = self.core.take() {
-            core.release().await;
+        if self.is_waived(&denied).await {
+            self.waive(denied).await;
+            return Ok(());
         }
-        denied
+        Err(match denied {
+            Denied::Unknown(pending) => self.lose_sight(pending).await,
+            denied => self.give_up(denied).await,
+        })
     }
 
-    /// The money may have moved: the credential stays reserved until that is known.
-    async fn lose_sight(&mut self, pending: Pending) -> Denied {
-        self.throw_away();
-        if let Some(core) = self.core.take() {
-            core.leave(Stage::Unknown(pending.evidence.clone())).await;
-        }
-        Denied::Unknown(pending)
-    }
-
-    /// The response is about to leave: the credential is used up. A request that goes away before
-    /// this is known to be stored was not served: its permit is dropped, which takes the step back
-    /// if it was stored, and the credential stays good.
-    pub(crate) async fn deliver(mut self) -> Result<(), Denied> {
-        let Some(core) = self.core.as_ref() else {
-            return Err(lost());
+    /// Goes on as if it were settled.
+    async fn waive(&mut self, denied: Denied) {
+        tracing::warn!("a hook delivers what is not known to be paid");
+        let evidence = match denied {
+            Denied::Unknown(pending) => Some(pending.evidence),
+            Denied::Refused(_) | Denied::Failed(_) => None,
         };
-        core.advance(Stage::Spent).await.map_err(not_recorded)?;
-        self.tell(|hooks, at| hooks.succeeded(at));
-        self.core = None;
-        Ok(())
-    }
-
-    /// What the handler did is not delivered: whoever can is told to undo it, once.
-    fn throw_away(&mut self) {
-        if self.ran == Ran::Done {
-            self.ran = Ran::No;
-            self.tell(|hooks, at| hooks.compensate(at));
+        if let (Some(core), None) = (self.core.as_mut(), &evidence) {
+            core.give_back().await;
         }
-    }
-
-    /// What is to be asked of hooks, where the money has moved and the handler has failed.
-    fn refundable(&self, left: Option<&Stage>) -> Option<(Arc<PaymentContext>, Receipt)> {
-        let failed =
-            self.ran == Ran::Failed || (self.ran == Ran::Begun && std::thread::panicking());
-        let context = self.context.as_ref().filter(|_| failed)?;
-        match left? {
-            Stage::Undelivered(receipt) => {
-                Some((Arc::clone(context), Receipt::from_bytes(receipt)?))
-            }
-            _ => None,
-        }
+        self.progress = Progress::Waived(evidence);
+        self.know(|context| context.waived = true);
     }
 }
 
-impl<G: ReplayGuard, S: Spawn> Drop for Permit<G, S> {
-    fn drop(&mut self) {
-        if self.core.is_none() {
-            return;
-        }
-        self.throw_away();
-        let Some(core) = self.core.take() else { return };
-        let progress = std::mem::replace(&mut self.progress, Progress::Reserved);
-        let left = match progress.left_behind() {
-            // Nobody would be served by it any more: it need not wait for anybody.
-            Some(Stage::Undelivered(_)) if !core.payment.is_delivered_later() => Some(Stage::Spent),
-            left => left,
-        };
-        let refundable = self.refundable(left.as_ref());
-        self.spawn.spawn(Box::pin(async move {
-            // The credential is held meanwhile, so that it is either refunded or served.
-            if let Some((context, receipt)) = refundable
-                && core
-                    .priced
-                    .shared
-                    .hooks
-                    .refunds(&context.ask.alarm, |hooks| hooks.refund(&context, &receipt))
-                    .await
-            {
-                return core.leave(Stage::Spent).await;
-            }
-            match left {
-                Some(stage) => core.leave(stage).await,
-                None => core.release().await,
-            }
-        }));
-    }
-}
 fn store_fault(error: StoreFault) -> Fault {
     match error {
         StoreFault::Full => Fault::unavailable("replay_store_full", error),

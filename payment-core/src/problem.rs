@@ -47,3 +47,6 @@ impl Problem {
 fn status_number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u16(status.as_u16())
 }
+
+#[cfg(test)]
+mod tests;

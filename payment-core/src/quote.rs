@@ -95,8 +95,8 @@ impl QuoteKey {
     fn code(&self, ask: &Ask, options: &[PaymentOption], text: &str) -> Option<Hmac<Sha256>> {
         let mut code = Hmac::<Sha256>::new_from_slice(self.0.expose()).ok()?;
         code.update(&scope(ask));
-        let body = ask.body.as_deref().unwrap_or_default();
-        code.update(keccak256(body).as_slice());
+        // One key may serve several origins, and hosts of one gate may have one path.
+        code.update(keccak256(ask.resource.as_bytes()).as_slice());
         for option in options {
             let meant = (
                 option.protocol,

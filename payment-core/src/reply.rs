@@ -16,6 +16,19 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// What it is about, for those who word it anew.
+    pub(crate) about: About,
+}
+
+/// What an answer is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum About {
+    #[default]
+    Other,
+    /// The request brought no payment.
+    Unpaid,
+    /// It brought one, which was not settled, or not for all that is known.
+    Unsettled,
 }
 
 /// The request headers that decide what a priced route answers.
@@ -30,6 +43,7 @@ impl Reply {
             status,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            about: About::Other,
         }
     }
 
@@ -41,7 +55,7 @@ impl Reply {
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         reply.body = document.into();
-        reply
+        reply.not_stored()
     }
 
     /// A problem document, not to be stored by any cache.
@@ -59,11 +73,10 @@ impl Reply {
     /// The 402 of a request that brought no payment. Its problem is written once.
     pub(crate) fn payment_required(challenge: &Challenge) -> Self {
         static PROBLEM: LazyLock<Bytes> = LazyLock::new(|| encoded(&PAYMENT_REQUIRED));
-        Self::of(
-            PAYMENT_REQUIRED.status,
-            &PROBLEM,
-            std::slice::from_ref(challenge),
-        )
+        let challenges = std::slice::from_ref(challenge);
+        let mut reply = Self::of(PAYMENT_REQUIRED.status, &PROBLEM, challenges);
+        reply.about = About::Unpaid;
+        reply
     }
 
     fn of(status: StatusCode, problem: &Bytes, challenges: &[Challenge]) -> Self {
@@ -83,6 +96,7 @@ impl Reply {
             status,
             headers,
             body: with_members(problem, challenges),
+            about: About::Other,
         }
     }
 
@@ -92,12 +106,15 @@ impl Reply {
         Self::problem(&BODY_TOO_LARGE)
     }
 
+    /// The answer to a request whose body ends before its end.
+    #[must_use]
+    pub fn body_broken() -> Self {
+        Self::problem(&BODY_BROKEN)
+    }
+
     /// The answer to a CORS preflight: it asks nothing of the handler and costs nothing.
     pub(crate) fn preflight() -> Self {
-        let mut reply = Self::empty(StatusCode::NO_CONTENT);
-        reply
-            .headers
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut reply = Self::empty(StatusCode::NO_CONTENT).not_stored();
         reply
             .headers
             .insert(ALLOW, HeaderValue::from_static("OPTIONS"));
@@ -155,6 +172,14 @@ const BODY_TOO_LARGE: Problem = Problem::new(
     StatusCode::PAYLOAD_TOO_LARGE,
     "body_too_large",
     "the body is larger than is read here",
+);
+
+const BODY_BROKEN: Problem = Problem::new(
+    "urn:tollgate:problem:body-broken",
+    "Body Broken",
+    StatusCode::BAD_REQUEST,
+    "body_broken",
+    "the body broke off",
 );
 
 const PAYMENT_REQUIRED: Problem = Problem::new(

@@ -1,9 +1,13 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Account, Money, PaymentOption, Pricing, ProtocolName};
+use crate::custom::{Wall, Wording};
+use crate::{
+    Account, Ask, CustomBody, Failure, Money, PaymentOption, Paywall, Pricing, ProtocolName,
+};
 
 /// When the money moves, relative to the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -60,6 +64,11 @@ pub struct Route {
     /// The sealed quote that offers carry, where the price is found for each request. The gate
     /// sets it; protocols carry it to the buyer and back.
     pub quote: Option<Box<str>>,
+    /// How it words its answers.
+    pub(crate) wording: Wording,
+    /// The digest of the body that the price was read from: `sha-256=` and base64. The gate sets
+    /// it; protocols bind it into their offers, so that none pays for another body. (T07)
+    pub body_digest: Option<Box<str>>,
 }
 
 impl Route {
@@ -83,6 +92,8 @@ impl Route {
             pricing: None,
             output_schema: None,
             quote: None,
+            wording: Wording::DEFAULT,
+            body_digest: None,
         }
     }
 
@@ -112,6 +123,43 @@ impl Route {
     #[must_use]
     pub fn output_schema(mut self, schema: Value) -> Self {
         self.output_schema = Some(schema);
+        self
+    }
+
+    /// Words the body of the 402 that a request without a payment gets. Called for each; it must not
+    /// wait, and where it panics, the body is ours.
+    #[must_use]
+    pub fn unpaid_body(
+        mut self,
+        body: impl Fn(&Ask) -> CustomBody + Send + Sync + 'static,
+    ) -> Self {
+        self.wording.unpaid = Some(Arc::new(body));
+        self
+    }
+
+    /// Words the body of what a request gets whose payment was not settled: refused, or failed, or
+    /// nobody knows. Where [`Failure::unknown`] says so, the money may have moved, and no buyer is to
+    /// be told to pay again.
+    #[must_use]
+    pub fn settlement_failed_body(
+        mut self,
+        body: impl Fn(&Ask, &Failure) -> CustomBody + Send + Sync + 'static,
+    ) -> Self {
+        self.wording.unsettled = Some(Arc::new(body));
+        self
+    }
+
+    /// Shows this page to people, and not that of the gate.
+    #[must_use]
+    pub fn paywall(mut self, paywall: impl Paywall) -> Self {
+        self.wording.paywall = Wall::Own(Arc::new(paywall));
+        self
+    }
+
+    /// Shows no page, whatever the gate has.
+    #[must_use]
+    pub fn no_paywall(mut self) -> Self {
+        self.wording.paywall = Wall::Without;
         self
     }
 

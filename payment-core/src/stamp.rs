@@ -1,7 +1,10 @@
-use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, VARY};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::cache::{merge_list, merge_private, merge_vary};
+use crate::cache::{VARIES, merge_list, merge_private, merge_vary};
+use crate::cors::EXPOSED;
 
 /// The head of a response that is on its way out. Framework crates implement it for their own
 /// header maps; what is done with it stands here, once.
@@ -37,7 +40,7 @@ impl<B> ResponseHead for http::Response<B> {
 }
 
 /// The headers by which buyers learn of settlements. Nobody but the gate sets them.
-const RECEIPTS: [HeaderName; 3] = [
+pub(crate) const RECEIPTS: [HeaderName; 3] = [
     HeaderName::from_static("payment-response"),
     HeaderName::from_static("x-payment-response"),
     HeaderName::from_static("payment-receipt"),
@@ -51,35 +54,40 @@ pub fn remove_receipts(headers: &mut HeaderMap) {
 }
 
 /// Makes a handler's response the gate's: receipts are ours alone, what was paid for is nobody
-/// else's to keep, and caches are told what it varies on. (T92, T95)
+/// else's to keep, caches are told what it varies on, and scripts of an origin that may read it see
+/// the receipt. (T92, T95, T96)
 pub fn stamp(response: &mut dyn ResponseHead, stamps: Vec<(HeaderName, HeaderValue)>) {
     let receipt = stamps.iter().any(|(name, _)| RECEIPTS.contains(name));
     let paid = response.status().as_u16() < 400 || receipt;
     for name in &RECEIPTS {
         response.remove(name);
     }
-    let vary = merge_vary(all_values(response, &VARY).as_deref());
+    let vary = merge_vary(all_values(response, &VARY).as_deref(), &VARIES);
     replace(response, &VARY, vary);
     if paid {
         let caching = merge_private(all_values(response, &CACHE_CONTROL).as_deref());
         replace(response, &CACHE_CONTROL, caching);
     }
-    for (name, _) in stamps.iter().filter(|(name, _)| !is_list(name)) {
+    for (name, _) in stamps.iter().filter(|(name, _)| name != VARY) {
         response.remove(name);
     }
     for (name, value) in stamps {
-        if is_list(&name) {
-            let before = all_values(response, &name);
-            replace(response, &name, merge_list(before.as_deref(), &value));
-        } else {
-            response.append(&name, value);
+        match name {
+            VARY => {
+                let before = all_values(response, &VARY);
+                replace(response, &VARY, merge_vary(before.as_deref(), &value));
+            }
+            _ => response.append(&name, value),
         }
     }
-}
-
-/// Whether our words are added to the handler's, in one value.
-fn is_list(name: &HeaderName) -> bool {
-    *name == ACCESS_CONTROL_EXPOSE_HEADERS || *name == VARY
+    // Whoever has allowed another origin to read it: scripts of that origin see the receipt.
+    let mut shared = false;
+    response.each_value(&ACCESS_CONTROL_ALLOW_ORIGIN, &mut |_| shared = true);
+    if shared {
+        let name = ACCESS_CONTROL_EXPOSE_HEADERS;
+        let before = all_values(response, &name);
+        replace(response, &name, merge_list(before.as_deref(), &EXPOSED));
+    }
 }
 
 fn replace(response: &mut dyn ResponseHead, name: &HeaderName, value: HeaderValue) {

@@ -50,7 +50,7 @@ use key::Key;
 /// |---|---|
 /// | `GET /x` | this verb; `HEAD` too, where it is `GET` |
 /// | `* /x`, `/x` | every verb |
-/// | `:name`, `{name}`, `[name]` | one segment that is not empty |
+/// | `:name`, `{name}`, `[name]` | one segment; an empty one too, where a slash follows, as some routers do |
 /// | `*` | anything, also nothing, slashes included |
 /// | `/*` at the end | the path before it, and all below |
 /// | `{*rest}` at the end | all below, and not the path before it |

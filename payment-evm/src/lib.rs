@@ -29,6 +29,7 @@
 mod authorization;
 mod domain;
 mod key;
+mod money;
 #[cfg(feature = "onchain")]
 mod onchain;
 pub mod permit2;
@@ -40,6 +41,7 @@ pub mod wire;
 pub use authorization::{Authorization, Untimely};
 pub use domain::Domain;
 pub use key::PublicKey;
+pub use money::MoneyParsers;
 #[cfg(feature = "onchain")]
 pub use onchain::{
     CallFault, ChainFault, Mined, SendFault, Settler, SettlerOptions, SignedPermit, Transfer,

@@ -98,10 +98,15 @@ pub(crate) const PANICKED: &str = "protocol_panicked";
 type OnError = dyn Fn(&RouterError) + Send + Sync;
 
 /// Who is told when a protocol fails.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Reporter(Option<Arc<OnError>>);
 
 impl Reporter {
+    /// Tells the log alone.
+    pub(crate) const fn silent() -> Self {
+        Self(None)
+    }
+
     pub(crate) fn new(on_error: impl Fn(&RouterError) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(on_error)))
     }

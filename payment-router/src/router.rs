@@ -29,11 +29,11 @@ pub struct PaymentRouter {
 impl PaymentRouter {
     /// A router without protocols. A gate over it prices no route.
     #[must_use]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self {
             protocols: Vec::new(),
             challenge_deadline: CHALLENGE_DEADLINE,
-            reporter: Reporter::default(),
+            reporter: Reporter::silent(),
         }
     }
 

@@ -147,7 +147,7 @@ impl std::error::Error for NotMetered {}
 
 impl IntoResponse for NotMetered {
     fn into_response(self) -> Response {
-        reply::response::<Body>(Reply::problem(&NOT_METERED)).map(Body::new)
+        reply::response::<Body>(Reply::problem(&NOT_METERED))
     }
 }
 
@@ -165,7 +165,7 @@ impl std::error::Error for NotPriced {}
 
 impl IntoResponse for NotPriced {
     fn into_response(self) -> Response {
-        reply::response::<Body>(Reply::problem(&NOT_PRICED)).map(Body::new)
+        reply::response::<Body>(Reply::problem(&NOT_PRICED))
     }
 }
 

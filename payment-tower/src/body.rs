@@ -41,6 +41,12 @@ impl<B> PaymentBody<B> {
     }
 }
 
+impl<B> From<Bytes> for PaymentBody<B> {
+    fn from(data: Bytes) -> Self {
+        Self::whole(data, None)
+    }
+}
+
 impl<B: Body> Body for PaymentBody<B> {
     type Data = Bytes;
     type Error = B::Error;

@@ -1,6 +1,12 @@
+use bytes::Bytes;
 use http::Uri;
 use http::request::Parts;
 use payment_core::RequestHead;
+
+/// The body of a request, where [`ReadBody`](crate::ReadBody) has read it. No client and no other
+/// layer can say that it has. (T95)
+#[derive(Clone)]
+pub(crate) struct Gathered(pub(crate) Bytes);
 
 /// The head of a request, by the URI that the client asked for.
 ///
@@ -71,7 +77,15 @@ impl RequestHead for Head<'_> {
     }
 
     fn has_body(&self) -> bool {
-        self.parts.has_body()
+        match self.body() {
+            Some(body) => !body.is_empty(),
+            None => self.parts.has_body(),
+        }
+    }
+
+    fn body(&self) -> Option<&Bytes> {
+        let gathered: &Gathered = self.parts.extensions.get()?;
+        Some(&gathered.0)
     }
 
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {

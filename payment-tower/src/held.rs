@@ -1,12 +1,10 @@
-use std::future::poll_fn;
-use std::pin::pin;
-
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use payment_core::{HoldError, Served};
 
 use crate::PaymentBody;
+use crate::gather::{Gap, gather};
 
 /// The handler's response, which leaves when it is paid.
 pub(crate) struct Held<B> {
@@ -52,7 +50,10 @@ impl<B: Body> Served for Held<B> {
         }
         let (parts, contents) = self.response.into_parts();
         let contents = match contents {
-            Contents::Open(body) => whole(body, limit).await?,
+            Contents::Open(body) => {
+                let (data, trailers) = gather(body, limit).await?;
+                Contents::Whole(data, trailers)
+            }
             whole => whole,
         };
         Ok(Self {
@@ -62,50 +63,11 @@ impl<B: Body> Served for Held<B> {
     }
 }
 
-/// Reads a body to its end, since one that says how long it is can still break off. The one frame
-/// of a body that was made at once is kept as it is.
-async fn whole<B: Body>(body: B, limit: usize) -> Result<Contents<B>, HoldError> {
-    if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limit) {
-        return Err(HoldError::TooLarge);
-    }
-    let mut body = pin!(body);
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
-    let mut trailers: Option<HeaderMap> = None;
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|_| HoldError::Broken)?;
-        match frame.into_data() {
-            Ok(mut data) => {
-                let size = data.remaining();
-                let before = if joined.is_empty() {
-                    first.len()
-                } else {
-                    joined.len()
-                };
-                if size > limit.saturating_sub(before) {
-                    return Err(HoldError::TooLarge);
-                }
-                if before == 0 {
-                    first = data.copy_to_bytes(size);
-                } else if size > 0 {
-                    // Joined, so that what is held costs its size however small its frames are.
-                    if joined.is_empty() {
-                        joined.put(std::mem::take(&mut first));
-                    }
-                    joined.put(data);
-                }
-            }
-            Err(frame) => {
-                if let Ok(more) = frame.into_trailers() {
-                    trailers.get_or_insert_default().extend(more);
-                }
-            }
+impl From<Gap> for HoldError {
+    fn from(gap: Gap) -> Self {
+        match gap {
+            Gap::TooLarge => Self::TooLarge,
+            Gap::Broken => Self::Broken,
         }
     }
-    let data = if joined.is_empty() {
-        first
-    } else {
-        joined.freeze()
-    };
-    Ok(Contents::Whole(data, trailers))
 }

@@ -31,6 +31,7 @@
 //! - Not a byte of the response leaves before the payment is settled. Routes that stream or
 //!   upgrade settle first: see [`Timing`](payment_core::Timing). Server-sent events may be paid one
 //!   by one while they leave, on a route priced by the unit: see [`Sse`].
+//! - A price may be read from the body: see [`ReadBody`] and [`GateExt::priced_by_body`].
 //! - Receipts come from the gate alone; what a handler or a proxied upstream set under their names
 //!   is removed.
 //! - A settlement once begun goes on when the client is gone. It needs the tokio runtime that the
@@ -40,9 +41,11 @@
 pub mod axum;
 mod body;
 mod future;
+mod gather;
 mod head;
 mod held;
 mod layer;
+mod read_body;
 mod reply;
 mod service;
 mod spawn;
@@ -50,7 +53,8 @@ mod sse;
 
 pub use body::PaymentBody;
 pub use future::ResponseFuture;
-pub use layer::{GateExt, PaymentLayer};
+pub use layer::{BodyPriced, GateExt, PaymentLayer};
+pub use read_body::{ReadBody, ReadBodyFuture, ReadBodyService};
 pub use service::PaymentService;
 pub use spawn::TokioSpawn;
 pub use sse::{Sse, SseBody};

@@ -6,7 +6,7 @@ use http_body::Body;
 use payment_core::{Admission, Admit, RouteGate};
 use tower_service::Service;
 
-use crate::head::Head;
+use crate::head::{Gathered, Head};
 use crate::held::Held;
 use crate::{PaymentBody, ResponseFuture, TokioSpawn};
 
@@ -51,6 +51,8 @@ where
         let mut ready = mem::replace(&mut self.inner, next);
         let tunnel = parts.method == Method::CONNECT;
         ResponseFuture::job(Box::pin(job.run(TokioSpawn::current(), move |paid| {
+            // What is read of this request is not the body of another that is made of it.
+            parts.extensions.remove::<Gathered>();
             parts.extensions.insert(paid);
             let response = ready.call(Request::from_parts(parts, body));
             async move { response.await.map(|response| Held::new(response, tunnel)) }

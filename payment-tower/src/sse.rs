@@ -2,7 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::TokioSpawn;
+use crate::{TokioSpawn, reply};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -47,11 +47,7 @@ where
     /// The response.
     pub fn response(self) -> Response<SseBody> {
         let Some(tab) = self.tab else {
-            let reply = Reply::problem(&STREAMED_TWICE);
-            let mut response = Response::new(SseBody(Kind::Whole(reply.body)));
-            *response.status_mut() = reply.status;
-            *response.headers_mut() = reply.headers;
-            return response;
+            return reply::response(Reply::problem(&STREAMED_TWICE));
         };
         let events = self.terms.stream(tab, self.events, TokioSpawn::current());
         let mut response = Response::new(SseBody(Kind::Events(Box::pin(events))));
@@ -78,6 +74,12 @@ pub struct SseBody(Kind);
 enum Kind {
     Events(Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>),
     Whole(Bytes),
+}
+
+impl From<Bytes> for SseBody {
+    fn from(data: Bytes) -> Self {
+        Self(Kind::Whole(data))
+    }
 }
 
 impl Body for SseBody {

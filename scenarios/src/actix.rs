@@ -36,7 +36,7 @@ impl Stack for Actix {
 
     async fn open(shop: Arc<Shop>) -> Self {
         let server = HttpServer::new(move || app(&shop))
-            .workers(1)
+            .workers(2)
             .disable_signals()
             .shutdown_timeout(0)
             // As hyper does it: who closes the connection does not wait for the reply.

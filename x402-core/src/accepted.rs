@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::Offer;
+use crate::offer::BODY_DIGEST;
 
 /// The buyer's echo of an offer. It can be compared with an [`Offer`]; no amount, payee or asset
 /// can be read from it.
@@ -43,7 +44,8 @@ impl<'a> Accepted<'a> {
     }
 
     /// Whether this is an echo of that offer: every core member equal by value, and everything
-    /// in the offer's `extra` there. Other members are not looked at and go nowhere.
+    /// in the offer's `extra` there, but for the quote of a price: by that the gate has chosen what
+    /// we offer. Other members are not looked at and go nowhere.
     ///
     /// Matching of `accepted`, x402 v2.
     #[must_use]
@@ -60,8 +62,9 @@ impl<'a> Accepted<'a> {
     }
 
     fn has_extra_of(&self, offer: &Offer) -> bool {
+        let nothing = Map::new();
         let Some(extra) = self.extra else {
-            return offer.extra().is_empty();
+            return is_extra_of(&nothing, offer);
         };
         if extra.get() == offer.extra_text() {
             return true;
@@ -70,12 +73,34 @@ impl<'a> Accepted<'a> {
             Ok(Some(extra)) => {
                 let adds =
                     |key: &&str| extra.contains_key(*key) && !offer.extra().contains_key(*key);
-                contains(&extra, offer.extra()) && !OURS_TO_SAY.iter().any(adds)
+                is_extra_of(&extra, offer) && !OURS_TO_SAY.iter().any(adds)
             }
-            Ok(None) => offer.extra().is_empty(),
+            Ok(None) => is_extra_of(&nothing, offer),
             Err(_) => false,
         }
     }
+
+    /// The quote that it brings back: the buyer's word. Nothing long is looked at.
+    pub(crate) fn quote(&self) -> Option<Box<str>> {
+        #[derive(Deserialize)]
+        struct Quoted<'a> {
+            #[serde(borrow)]
+            quote: Cow<'a, str>,
+        }
+        let extra = self.extra.map(RawValue::get);
+        let extra = extra.filter(|json| json.starts_with('{'))?;
+        let Quoted { quote } = serde_json::from_str(extra).ok()?;
+        (quote.len() <= MAX_QUOTE).then(|| quote.into())
+    }
+}
+
+/// Letters of the longest quote that is opened.
+const MAX_QUOTE: usize = 4 * 1024;
+
+/// Whether an echo has what the offer asks for in `extra`.
+fn is_extra_of(extra: &Map<String, Value>, offer: &Offer) -> bool {
+    let of_body = |digest| extra.get(BODY_DIGEST).and_then(Value::as_str) == Some(digest);
+    contains(extra, offer.extra()) && offer.body_digest().is_none_or(of_body)
 }
 
 /// Whether a JSON number, `60` or `60.0`, is this whole number.

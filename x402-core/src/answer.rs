@@ -28,7 +28,7 @@ pub enum VerifyAnswer {
 pub enum SettleAnswer {
     /// The money has moved.
     Settled {
-        /// The transaction.
+        /// The transaction; empty only where the charge was nothing.
         transaction: Box<str>,
         /// Where.
         network: Network,
@@ -108,7 +108,7 @@ impl SettleAnswer {
     /// Reads the answer of `/settle`, whatever its status.
     ///
     /// A success that has a `status` other than `success` is under way. One without a transaction
-    /// is no answer: [`Deferred`](Self::Deferred) is never read here, because only a client that
+    /// is no answer, unless its `amount` is nothing: [`Deferred`](Self::Deferred) is never read here, because only a client that
     /// knows its facilitator knows that it owes what it has accepted.
     ///
     /// A "no" counts as one only when it can't be a settlement under way: not without a reason,
@@ -160,8 +160,11 @@ impl SettleAnswer {
                     .map_err(|_| garbage("an amount that is none"))?,
             ),
         };
+        // Nothing moves by no transaction; whether nothing was to move is compared later.
+        let nothing = amount.is_some_and(Units::is_zero).then_some("");
         Ok(Self::Settled {
             transaction: transaction
+                .or(nothing)
                 .ok_or(garbage("success without a transaction"))?
                 .into(),
             network: network.ok_or(garbage("success without a network"))?,
@@ -170,13 +173,20 @@ impl SettleAnswer {
         })
     }
 
+    /// Whether nothing was to move, and nothing has: for that there is no transaction.
+    fn is_of_nothing(&self, request: &PaymentRequest) -> bool {
+        let said = matches!(self, Self::Settled { amount: Some(amount), .. } if amount.is_zero());
+        said && request.is_charge(Units::ZERO)
+    }
+
     /// Whether a success is the one that was asked for: network, payer and amount.
     ///
     /// RULES.md, T111.
     pub(crate) fn contradicts(&self, request: &PaymentRequest) -> Option<&'static str> {
         let (network, payer, amount) = match self {
             Self::Settled { transaction, .. }
-                if transaction.is_empty() || transaction.len() > MAX_TRANSACTION =>
+                if transaction.len() > MAX_TRANSACTION
+                    || (transaction.is_empty() && !self.is_of_nothing(request)) =>
             {
                 return Some("not a transaction");
             }
@@ -200,7 +210,7 @@ impl SettleAnswer {
             return Some("settled by another payer");
         }
         match amount {
-            Some(amount) if *amount != request.amount() => Some("settled another amount"),
+            Some(amount) if !request.is_charge(*amount) => Some("settled another amount"),
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use payment_core::Units;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::MAX_TRANSACTION;
@@ -8,12 +9,27 @@ use crate::answer::MAX_TRANSACTION;
 pub(crate) struct Evidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transaction: Option<Box<str>>,
+    /// What was charged, where that was for the handler to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    charge: Option<Units>,
 }
 
 impl Evidence {
     pub(crate) fn new(transaction: Option<Box<str>>) -> Self {
         let transaction = transaction.filter(|text| text.len() <= MAX_TRANSACTION);
-        Self { transaction }
+        Self {
+            transaction,
+            charge: None,
+        }
+    }
+
+    /// With what was charged.
+    pub(crate) fn of_charge(self, charge: Option<Units>) -> Self {
+        Self { charge, ..self }
+    }
+
+    pub(crate) const fn charge(&self) -> Option<Units> {
+        self.charge
     }
 
     /// Reads what was stored. What can't be read is as good as nothing.

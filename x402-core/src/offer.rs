@@ -28,8 +28,10 @@ struct Terms {
     pay_to: Account,
     max_timeout_seconds: u64,
     extra: Map<String, Value>,
+    body_digest: Option<Box<str>>,
     description: Option<Box<str>>,
     mime_type: Option<Box<str>>,
+    output_schema: Option<Value>,
     text: Texts,
 }
 
@@ -67,6 +69,14 @@ impl Offer {
             return Err(ConfigError::setting("pay_within", reason));
         }
         let scheme = scheme.into();
+        // What a buyer is to echo. Version 1 echoes nothing, and sees what the scheme says alone.
+        let mut shown = extra.clone();
+        let ours = [(QUOTE, &route.quote), (BODY_DIGEST, &route.body_digest)];
+        for (name, text) in ours {
+            if let Some(text) = text {
+                shown.insert(name.into(), Value::from(&**text));
+            }
+        }
         let requirements = v2::PaymentRequirements {
             scheme: scheme.clone().into_owned(),
             network: network.to_string(),
@@ -74,12 +84,12 @@ impl Offer {
             asset: asset.to_string(),
             pay_to: pay_to.to_string(),
             max_timeout_seconds,
-            extra: (!extra.is_empty()).then(|| extra.clone()),
+            extra: (!shown.is_empty()).then(|| shown.clone()),
         };
         let unwritable = |_| ConfigError::setting("extra", "can't be written as JSON");
         let text = Texts {
             json: serde_json::value::to_raw_value(&requirements).map_err(unwritable)?,
-            extra: serde_json::to_string(&extra).map_err(unwritable)?.into(),
+            extra: serde_json::to_string(&shown).map_err(unwritable)?.into(),
             network: requirements.network.into(),
             amount: requirements.amount.into(),
             asset: requirements.asset.into(),
@@ -93,8 +103,10 @@ impl Offer {
             pay_to,
             max_timeout_seconds,
             extra,
+            body_digest: route.body_digest.clone(),
             description: route.description.as_deref().map(Into::into),
             mime_type: route.mime_type.as_deref().map(Into::into),
+            output_schema: route.output_schema.clone(),
             text,
         })))
     }
@@ -160,7 +172,7 @@ impl Offer {
             resource: resource.to_owned(),
             description: terms.description.as_deref().unwrap_or_default().to_owned(),
             mime_type: terms.mime_type.as_deref().map(str::to_owned),
-            output_schema: None,
+            output_schema: terms.output_schema.clone(),
             max_timeout_seconds: terms.max_timeout_seconds,
             extra: (!terms.extra.is_empty()).then(|| terms.extra.clone()),
         })
@@ -171,6 +183,11 @@ impl Offer {
         // A struct of texts and numbers always serializes.
         let json = serde_json::to_string(&self.v1(resource)?).ok()?;
         Some(ascii(&json).into_owned())
+    }
+
+    /// The digest of the body that its price was read from.
+    pub(crate) fn body_digest(&self) -> Option<&str> {
+        self.0.body_digest.as_deref()
     }
 
     /// How this version spells the network.
@@ -220,6 +237,13 @@ impl Offer {
             && a.max_timeout_seconds == b.max_timeout_seconds
     }
 }
+
+/// The member of `extra` that has the sealed quote of a price. What comes back is opened by the
+/// gate; no offer is chosen by it.
+pub(crate) const QUOTE: &str = "quote";
+
+/// The member of `extra` that has the digest of the body that is paid for.
+pub(crate) const BODY_DIGEST: &str = "bodyDigest";
 
 impl Serialize for Offer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -33,40 +33,77 @@ struct Choice {
     v1_network: Option<&'static str>,
 }
 
+/// The offers of a route in the making, in the seller's order.
+struct Choices {
+    list: Vec<Choice>,
+    versions: Versions,
+}
+
+impl Choices {
+    /// Adds what a scheme offers at the price of a route that has one.
+    fn add(&mut self, scheme: &Arc<dyn Scheme>, route: &Route) -> Result<(), ConfigError> {
+        let offer = scheme.offer(route)?;
+        match self.list.iter().find(|known| known.offer.is_like(&offer)) {
+            // Two options that came to the same.
+            Some(known) if Arc::ptr_eq(&known.scheme, scheme) => return Ok(()),
+            Some(_) => {
+                let reason = "two schemes make offers that can't be told apart";
+                return Err(ConfigError::setting("accept", reason));
+            }
+            None => {}
+        }
+        let v1_network = match self.versions {
+            Versions::Both if scheme.takes_v1() => v1_name(offer.network()),
+            _ => None,
+        };
+        // A v1 payment names scheme and network alone, so that v1 gets one offer of each.
+        let v1_network = v1_network.filter(|name| {
+            let same = |choice: &Choice| {
+                choice.v1_network == Some(*name) && choice.offer.scheme() == offer.scheme()
+            };
+            !self.list.iter().any(same)
+        });
+        let scheme = Arc::clone(scheme);
+        self.list.push(Choice {
+            offer,
+            scheme,
+            v1_network,
+        });
+        Ok(())
+    }
+}
+
 impl<F: Facilitator> RouteOffers<F> {
+    /// `None` where no scheme takes any of the route's options.
     pub(crate) fn new(
         outside: Arc<Outside<F>>,
         schemes: &[Arc<dyn Scheme>],
         versions: Versions,
         route: &Route,
-    ) -> Result<Self, ConfigError> {
-        let mut choices: Vec<Choice> = Vec::with_capacity(schemes.len());
-        for scheme in schemes {
-            let offer = scheme.offer(route)?;
-            if choices.iter().any(|choice| choice.offer.is_like(&offer)) {
-                let reason = "two schemes make offers that can't be told apart";
-                return Err(ConfigError::setting("accept", reason));
+    ) -> Result<Option<Self>, ConfigError> {
+        let mut choices = Choices {
+            list: Vec::with_capacity(schemes.len()),
+            versions,
+        };
+        if route.options.is_empty() {
+            for scheme in schemes {
+                choices.add(scheme, route)?;
             }
-            let v1_network = match versions {
-                Versions::Both if scheme.takes_v1() => v1_name(offer.network()),
-                _ => None,
-            };
-            // A v1 payment names scheme and network alone, so that v1 gets one offer of each.
-            let v1_network = v1_network.filter(|name| {
-                let same = |choice: &Choice| {
-                    choice.v1_network == Some(*name) && choice.offer.scheme() == offer.scheme()
-                };
-                !choices.iter().any(same)
-            });
-            let scheme = Arc::clone(scheme);
-            choices.push(Choice {
-                offer,
-                scheme,
-                v1_network,
-            });
         }
+        for option in &route.options {
+            let route = route.with_option(option);
+            for scheme in schemes {
+                if option.takes(NAME, scheme.name(), scheme.network(), scheme.asset()) {
+                    choices.add(scheme, &route)?;
+                }
+            }
+        }
+        let choices = choices.list;
         if choices.is_empty() {
-            return Err(ConfigError::NoAsset);
+            return match route.options.is_empty() {
+                true => Err(ConfigError::NoAsset),
+                false => Ok(None),
+            };
         }
         let v1 = choices.iter().filter(|choice| choice.v1_network.is_some());
         let challenges = Challenges::new(
@@ -76,12 +113,12 @@ impl<F: Facilitator> RouteOffers<F> {
                 .collect::<Vec<_>>(),
             &v1.map(|choice| &choice.offer).collect::<Vec<_>>(),
         )?;
-        Ok(Self {
+        Ok(Some(Self {
             outside,
             choices,
             challenges,
             margin_seconds: route.margin_seconds(),
-        })
+        }))
     }
 
     fn takes_v1(&self) -> bool {
@@ -140,6 +177,16 @@ impl<F: Facilitator> Offering for RouteOffers<F> {
         };
         let credential = Bytes::copy_from_slice(credential);
         Ok(Some(Claim::new(NAME, version.number(), credential)))
+    }
+
+    fn quote(&self, claim: &Claim) -> Option<Box<str>> {
+        // Version 1 echoes no offer, so that for it the price of the moment counts.
+        if Version::from_number(claim.kind.into())? != Version::V2 {
+            return None;
+        }
+        let json = decode_base64(&claim.credential).ok()?;
+        let envelope = Envelope::read(&json, Version::V2).ok()?;
+        envelope.accepted().ok()?.quote()
     }
 
     fn challenge<'a>(

@@ -1,15 +1,17 @@
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderName, HeaderValue};
 use payment_core::{
     Account, Ask, BoxFuture, Denied, Fault, Paid, Payment, Pending, Purpose, Receipt, Refusal,
-    ReplayKey, Soon, Timestamp,
+    ReplayKey, Soon, Timestamp, Units,
 };
 
 use crate::code::refuse_as;
 use crate::crowd::Outside;
 use crate::evidence::Evidence;
+use crate::request::Charge;
 use crate::wire::{self, SettleResponse};
 use crate::{
     Facilitator, FacilitatorFault, NAME, Offer, PaymentRequest, SchemePayment, SettleAnswer,
@@ -26,6 +28,8 @@ pub(crate) struct BoundPayment<F> {
     window: Window,
     /// Whether the facilitator has verified this very payload.
     verified: bool,
+    /// What the handler charges, where that is for it to say and it has said so.
+    charge: Option<Units>,
     /// Made when the facilitator is first asked, after `check`.
     request: OnceLock<PaymentRequest>,
 }
@@ -50,6 +54,7 @@ impl<F: Facilitator> BoundPayment<F> {
             resource: ask.resource.clone(),
             window,
             verified: false,
+            charge: None,
             request: OnceLock::new(),
         }
     }
@@ -81,8 +86,16 @@ impl<F: Facilitator> BoundPayment<F> {
         }
     }
 
-    async fn ask_settle(&self) -> Result<Receipt, Denied> {
-        let request = self.request();
+    async fn ask_settle(&mut self) -> Result<Receipt, Denied> {
+        if self.bound.settlement() == Settlement::UpTo {
+            let most = self.bound.amount();
+            let charge = *self.charge.get_or_insert(most);
+            if charge > most {
+                let cause = "more than the buyer has signed";
+                return Err(Fault::internal("charge_too_large", cause).into());
+            }
+        }
+        let request = &*self.charged();
         match self.outside.facilitator.settle(request).await {
             Ok(answer) => self.outcome(request, answer, Evidence::default()),
             Err(fault @ FacilitatorFault::NotSent(_)) => Err(as_fault(fault).into()),
@@ -90,8 +103,9 @@ impl<F: Facilitator> BoundPayment<F> {
         }
     }
 
-    async fn ask_again(&self, earlier: Evidence) -> Result<Receipt, Denied> {
-        let request = self.request();
+    async fn ask_again(&mut self, earlier: Evidence) -> Result<Receipt, Denied> {
+        self.charge = earlier.charge();
+        let request = &*self.charged();
         match self
             .outside
             .facilitator
@@ -101,6 +115,16 @@ impl<F: Facilitator> BoundPayment<F> {
             Ok(answer) => self.outcome(request, answer, earlier),
             // Not even "not sent" tells anything about the settlement sent before.
             Err(fault) => Err(self.pending(&earlier, fault)),
+        }
+    }
+
+    /// What a facilitator is to settle.
+    fn charged(&self) -> Cow<'_, PaymentRequest> {
+        let request = self.request();
+        match (self.bound.settlement(), self.charge) {
+            (Settlement::UpTo, Some(units)) => Cow::Owned(request.charging(Charge::Exactly(units))),
+            (Settlement::UpTo, None) => Cow::Owned(request.charging(Charge::AtMost)),
+            _ => Cow::Borrowed(request),
         }
     }
 
@@ -114,9 +138,16 @@ impl<F: Facilitator> BoundPayment<F> {
             return Err(self.pending(&earlier, FacilitatorFault::Garbage(why)));
         }
         match answer {
-            SettleAnswer::Settled { transaction, .. } => self.receipt(&transaction, None),
+            SettleAnswer::Settled {
+                transaction,
+                amount,
+                ..
+            } => {
+                let amount = amount.unwrap_or(request.amount());
+                self.receipt(&transaction, amount, None)
+            }
             SettleAnswer::Deferred { .. } if self.bound.settlement() == Settlement::Batch => {
-                self.receipt("", Some("success"))
+                self.receipt("", request.amount(), Some("success"))
             }
             SettleAnswer::Deferred { .. } => {
                 let cause = FacilitatorFault::Garbage("deferred what settles at once");
@@ -131,12 +162,17 @@ impl<F: Facilitator> BoundPayment<F> {
     }
 
     /// The receipt. The payer and the network are the ones we know, not the ones we were told.
-    fn receipt(&self, transaction: &str, status: Option<&str>) -> Result<Receipt, Denied> {
+    fn receipt(
+        &self,
+        transaction: &str,
+        amount: Units,
+        status: Option<&str>,
+    ) -> Result<Receipt, Denied> {
         let network = self.offer.network_in(self.version);
         let mut response = SettleResponse::success(transaction, network, self.payer_text());
         response.status = status.map(str::to_owned);
         if self.version == Version::V2 {
-            response.amount = Some(self.bound.amount().to_string());
+            response.amount = Some(amount.to_string());
         }
         let value = match self.version {
             Version::V2 => wire::encode(&response),
@@ -165,7 +201,7 @@ impl<F: Facilitator> BoundPayment<F> {
         let transaction = evidence.transaction().unwrap_or_default();
         Denied::Unknown(Pending {
             headers: self.failure(PENDING, transaction).into_iter().collect(),
-            evidence: evidence.to_bytes(),
+            evidence: evidence.clone().of_charge(self.charge).to_bytes(),
             code: PENDING,
             cause: cause.into(),
         })
@@ -253,10 +289,23 @@ impl<F: Facilitator> Payment for BoundPayment<F> {
     fn paid(&self) -> Paid {
         let paid = Paid::new(NAME, self.bound.amount())
             .with(self.offer.network().clone(), self.offer.asset().clone());
-        match self.proven_payer() {
+        let paid = match self.proven_payer() {
             Some(payer) => paid.by(payer.clone()),
             None => paid,
+        };
+        match self.bound.settlement() {
+            Settlement::UpTo => paid.up_to(),
+            _ => paid,
         }
+    }
+
+    fn is_proven_by_settling(&self) -> bool {
+        // A batch is owed to whoever was verified, and a charge of nothing proves nothing.
+        self.bound.settlement() == Settlement::Transaction
+    }
+
+    fn charge(&mut self, units: Units) {
+        self.charge = Some(units);
     }
 
     fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>> {

@@ -129,7 +129,7 @@ impl<F: Facilitator> PaymentProtocol for X402<F> {
         }
         let outside = Arc::clone(&self.outside);
         let offers = RouteOffers::new(outside, &self.schemes, self.versions, route)?;
-        Ok(Some(Box::new(offers)))
+        Ok(offers.map(|offers| Box::new(offers) as _))
     }
 }
 

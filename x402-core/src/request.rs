@@ -20,7 +20,19 @@ pub struct PaymentRequest {
     echoed_extra: Option<Map<String, Value>>,
     payer: Option<Account>,
     amount: Units,
+    charge: Charge,
     expires: Timestamp,
+}
+
+/// How much of the amount is to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// All of it.
+    Whole,
+    /// So much.
+    Exactly(Units),
+    /// At most all of it; nobody remembers how much.
+    AtMost,
 }
 
 impl PaymentRequest {
@@ -40,11 +52,28 @@ impl PaymentRequest {
             echoed_extra: payment.echoed_extra().cloned(),
             payer: payment.claimed_payer().cloned(),
             amount: payment.amount(),
+            charge: Charge::Whole,
             expires: match payment.settlement() {
-                Settlement::Transaction => payment.keep_until(),
+                Settlement::Transaction | Settlement::UpTo => payment.keep_until(),
                 // A batch may land whenever it does.
                 Settlement::Batch => END_OF_TIME,
             },
+        }
+    }
+
+    /// The same, when the handler has said what it charges.
+    pub(crate) fn charging(&self, charge: Charge) -> Self {
+        Self {
+            charge,
+            ..self.clone()
+        }
+    }
+
+    /// Whether so much is what was to move.
+    pub(crate) fn is_charge(&self, units: Units) -> bool {
+        match self.charge {
+            Charge::AtMost => units <= self.amount,
+            _ => units == self.amount(),
         }
     }
 
@@ -72,10 +101,13 @@ impl PaymentRequest {
         self.payer.as_ref()
     }
 
-    /// What is to move.
+    /// What is to move: to settle, what the handler charges where that is for it to say.
     #[must_use]
     pub const fn amount(&self) -> Units {
-        self.amount
+        match self.charge {
+            Charge::Exactly(units) => units,
+            Charge::Whole | Charge::AtMost => self.amount,
+        }
     }
 
     /// When the payment can't be executed any more; the end of time for one that is settled in a
@@ -127,9 +159,19 @@ impl PaymentRequest {
                 accepted: self.echo()?,
                 payload: &self.payload,
             },
-            payment_requirements: &self.offer,
+            payment_requirements: self.requirements()?,
             more,
         })
+    }
+
+    /// Our offer, at the amount that is charged. (x402, 3.2)
+    fn requirements(&self) -> serde_json::Result<Cow<'_, RawValue>> {
+        let Charge::Exactly(units) = self.charge else {
+            return Ok(Cow::Borrowed(self.offer.json()));
+        };
+        let mut requirements: Map<String, Value> = serde_json::from_str(self.offer.json().get())?;
+        requirements.insert("amount".into(), units.to_string().into());
+        serde_json::value::to_raw_value(&requirements).map(Cow::Owned)
     }
 
     /// Our offer, with what the buyer has added to its echo and the scheme has let through.
@@ -137,12 +179,15 @@ impl PaymentRequest {
         let Some(added) = &self.echoed_extra else {
             return Ok(Cow::Borrowed(self.offer.json()));
         };
-        let mut extra = self.offer.extra().clone();
+        let mut echo: Map<String, Value> = serde_json::from_str(self.offer.json().get())?;
+        let mut extra = match echo.remove("extra") {
+            Some(Value::Object(extra)) => extra,
+            _ => Map::new(),
+        };
         for (name, value) in added {
             // Ours is ours to say.
             extra.entry(name).or_insert_with(|| value.clone());
         }
-        let mut echo: Map<String, Value> = serde_json::from_str(self.offer.json().get())?;
         echo.insert("extra".into(), extra.into());
         serde_json::value::to_raw_value(&echo).map(Cow::Owned)
     }

@@ -1,4 +1,6 @@
-use payment_core::{Account, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
+use payment_core::{
+    Account, Asset, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -12,15 +14,20 @@ pub trait Scheme: Send + Sync + 'static {
     /// Where it is paid.
     fn network(&self) -> &Network;
 
+    /// What it is paid with.
+    fn asset(&self) -> &Asset;
+
     /// Whether version 1 can pay it too, where version 1 has a name for the network. If not, no
     /// offer of version 1 is made, and no payment of version 1 comes to `bind`.
     fn takes_v1(&self) -> bool;
 
-    /// The offer for a route, made once, when the route is built.
+    /// The offer for a route, made when the route is built: at [`Route::price`], to
+    /// [`Route::pay_to`] where it says whom. A route with several options comes once for each, and
+    /// one that is priced for each request comes with each.
     ///
     /// # Errors
     ///
-    /// `ConfigError` when the price can't be charged exactly.
+    /// `ConfigError` when the price can't be charged exactly, or to that account.
     fn offer(&self, route: &Route) -> Result<Offer, ConfigError>;
 
     /// Reads what was presented and binds it to our offer: shape, payee and amount. No
@@ -141,7 +148,7 @@ pub trait SchemePayment: Send + Sync {
     /// `keys` name the payload to the last byte.
     fn claimed_payer(&self) -> Option<&Account>;
 
-    /// What moves when it is settled.
+    /// What moves when it is settled; the most that can, where the handler says how much.
     fn amount(&self) -> Units;
 
     /// What a facilitator gets to see: exactly what was checked, nothing that was not.
@@ -163,4 +170,7 @@ pub enum Settlement {
     Transaction,
     /// Many by one transaction, later: a facilitator that accepts a payment owes it.
     Batch,
+    /// Each by a transaction of its own, of so much as the handler charges: the buyer has signed a
+    /// maximum. Nothing is settled by none.
+    UpTo,
 }

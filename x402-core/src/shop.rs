@@ -110,6 +110,10 @@ impl Scheme for Anything {
         self.0.network()
     }
 
+    fn asset(&self) -> &Asset {
+        self.0.asset()
+    }
+
     fn takes_v1(&self) -> bool {
         true
     }
@@ -131,6 +135,10 @@ impl Scheme for Unproven {
 
     fn network(&self) -> &Network {
         self.0.network()
+    }
+
+    fn asset(&self) -> &Asset {
+        self.0.asset()
     }
 
     fn takes_v1(&self) -> bool {

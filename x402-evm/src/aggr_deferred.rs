@@ -4,7 +4,9 @@ use std::time::Duration;
 use alloy_primitives::{Address, U256};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use payment_core::{Account, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
+use payment_core::{
+    Account, Asset, ConfigError, Money, Network, Refusal, ReplayKey, Route, Timestamp, Units,
+};
 use payment_evm::{Authorization, Token};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,7 +16,7 @@ use x402_core::{
 };
 
 use crate::payload;
-use crate::terms::{Terms, in_time};
+use crate::terms::{Terms, in_time, pays};
 
 /// The scheme `aggr_deferred` on an EVM chain: a session key of the buyer's signs an EIP-3009
 /// authorization, and the facilitator settles many of them by one transaction, later. Version 2
@@ -56,6 +58,17 @@ impl AggrDeferred {
         }
     }
 
+    /// Finds the base units of a price by this parser, where it says any: see
+    /// [`payment_evm::MoneyParsers`]. Several are asked in the order they are added.
+    #[must_use]
+    pub fn money_parser(
+        mut self,
+        parser: impl Fn(Money, &Token) -> Option<Units> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.terms).parsers.add(parser);
+        self
+    }
+
     /// How long a payment is remembered after it was used; a day unless set.
     ///
     /// These authorizations are made to be good for ever, and no replay guard has room for ever:
@@ -77,6 +90,10 @@ impl Scheme for AggrDeferred {
 
     fn network(&self) -> &Network {
         self.terms.network()
+    }
+
+    fn asset(&self) -> &Asset {
+        self.terms.asset()
     }
 
     fn takes_v1(&self) -> bool {
@@ -101,7 +118,7 @@ impl Scheme for AggrDeferred {
         }
         let certificate = certificate(presented.extra)?;
         let price = presented.offer.amount().get();
-        self.terms.is_paid_by(&authorization, price..=price)?;
+        pays(&authorization, presented.offer, price..=price)?;
         let forgotten = presented.now.plus(self.remember_for);
         Ok(Box::new(DeferredPayment {
             keys: self.keys(&authorization, presented.payload, &certificate),

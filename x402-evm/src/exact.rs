@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
-use payment_core::{Account, ConfigError, Network, Refusal, ReplayKey, Route, Timestamp, Units};
+use payment_core::{
+    Account, Asset, ConfigError, Money, Network, Refusal, ReplayKey, Route, Timestamp, Units,
+};
 use payment_evm::{Authorization, Domain, EvmSignature, Token};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -10,7 +12,7 @@ use x402_core::{
 };
 
 use crate::payload::{self, ExactPayload};
-use crate::terms::{Terms, in_time};
+use crate::terms::{Terms, in_time, pays};
 
 /// The scheme `exact` on an EVM chain, paid by an EIP-3009 authorization of one token.
 ///
@@ -28,6 +30,17 @@ impl ExactEvm {
     pub fn new(token: Token, pay_to: Address) -> Self {
         Self(Arc::new(Terms::new(token, pay_to)))
     }
+
+    /// Finds the base units of a price by this parser, where it says any: see
+    /// [`payment_evm::MoneyParsers`]. Several are asked in the order they are added.
+    #[must_use]
+    pub fn money_parser(
+        mut self,
+        parser: impl Fn(Money, &Token) -> Option<Units> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.0).parsers.add(parser);
+        self
+    }
 }
 
 impl Scheme for ExactEvm {
@@ -37,6 +50,10 @@ impl Scheme for ExactEvm {
 
     fn network(&self) -> &Network {
         self.0.network()
+    }
+
+    fn asset(&self) -> &Asset {
+        self.0.asset()
     }
 
     fn takes_v1(&self) -> bool {
@@ -55,7 +72,7 @@ impl Scheme for ExactEvm {
             Version::V1 => U256::MAX,
             _ => price,
         };
-        self.0.is_paid_by(&authorization, price..=most)?;
+        pays(&authorization, presented.offer, price..=most)?;
         let payload = ExactPayload {
             signature: &signature,
             authorization: &authorization,

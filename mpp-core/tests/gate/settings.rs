@@ -156,6 +156,9 @@ fn a_method_without_the_asset_leaves_the_route_to_others() {
         fn intent(&self) -> &str {
             "charge"
         }
+        fn takes(&self, _: &payment_core::PaymentOption) -> bool {
+            true
+        }
         fn terms(&self, _: &payment_core::Route) -> Result<Box<dyn mpp_core::Terms>, ConfigError> {
             Err(ConfigError::NoAsset)
         }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::Address;
-use mpp_core::{Method, MethodPayment, Presented, Terms};
-use payment_core::{Clock, ConfigError, Money, Refusal, Route, SystemClock};
+use mpp_core::{MPP, Method, MethodPayment, Presented, Terms};
+use payment_core::{Clock, ConfigError, Money, PaymentOption, Refusal, Route, SystemClock, Units};
 use payment_evm::permit2::{self, PERMIT2};
-use payment_evm::{Token, TransferMethod};
+use payment_evm::{MoneyParsers, Token, TransferMethod};
 use serde_json::{Map, Value, json};
 
 use super::bell::Bells;
@@ -38,6 +38,7 @@ pub struct Session<E, S = MemoryChannelStore> {
     least_deposit: Option<Money>,
     permit2: Address,
     lease: Duration,
+    parsers: MoneyParsers,
     books: Books<E, S>,
 }
 
@@ -61,6 +62,7 @@ impl<E: Escrow> Session<E> {
             least_deposit: None,
             permit2: PERMIT2,
             lease: Duration::from_secs(120),
+            parsers: MoneyParsers::default(),
             books: Books {
                 ledger: Arc::new(Ledger::new(MemoryChannelStore::default())),
                 escrow: Arc::new(escrow),
@@ -82,6 +84,7 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
             least_deposit,
             permit2,
             lease,
+            parsers,
             books,
         } = self;
         Session {
@@ -92,6 +95,7 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
             least_deposit,
             permit2,
             lease,
+            parsers,
             books: Books {
                 ledger: Arc::new(Ledger::new(store)),
                 escrow: books.escrow,
@@ -138,6 +142,16 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
     /// unless this says otherwise. A handler that takes longer is paid if enough is left then.
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// Finds the base units of prices and deposits by this parser, where it says any: see
+    /// [`MoneyParsers`]. Several are asked in the order they are added.
+    pub fn money_parser(
+        mut self,
+        parser: impl Fn(Money, &Token) -> Option<Units> + Send + Sync + 'static,
+    ) -> Self {
+        self.parsers.add(parser);
         self
     }
 
@@ -228,7 +242,10 @@ impl<E: Escrow, S: ChannelStore> Session<E, S> {
     }
 
     fn units(&self, money: Money) -> Result<u128, ConfigError> {
-        let units = money.to_units(self.token.decimals)?.get();
+        if money.is_zero() {
+            return Ok(0);
+        }
+        let units = self.parsers.units(money, &self.token)?.get();
         u128::try_from(units).map_err(|_| ConfigError::setting("price", "is above 2^128-1"))
     }
 }
@@ -242,7 +259,20 @@ impl<E: Escrow, S: ChannelStore> Method for Session<E, S> {
         "session"
     }
 
+    fn takes(&self, option: &PaymentOption) -> bool {
+        let asset = self.token.address.into();
+        option.takes(MPP, self.intent(), &self.token.network(), &asset)
+    }
+
     fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError> {
+        // A channel pays one account, and that is the payee's.
+        if route
+            .pay_to
+            .as_ref()
+            .is_some_and(|account| account.evm() != Some(self.payee))
+        {
+            return Err(ConfigError::NoAsset);
+        }
         let due = self.due(route)?;
         let suggested = route
             .deposit
@@ -267,6 +297,7 @@ impl<E, S> Clone for Session<E, S> {
             least_deposit: self.least_deposit,
             permit2: self.permit2,
             lease: self.lease,
+            parsers: self.parsers.clone(),
             books: self.books.clone(),
         }
     }

@@ -162,6 +162,14 @@ fn configured_origin_beats_the_host_header() {
 }
 
 #[test]
+fn a_resource_is_a_url_whatever_the_path_is() {
+    let request = http::Request::get("/a\"{b}%20c");
+    let ask = ask_with(Some("https://shop.example"), price().into(), request);
+    assert_eq!(&*ask.resource, "https://shop.example/a%22%7Bb%7D%20c");
+    assert_eq!(&*ask.path, "/a\"{b}%20c");
+}
+
+#[test]
 fn resource_path_is_what_follows_the_authority() {
     for (resource, path) in [
         ("https://shop.example/a/b", "/a/b"),

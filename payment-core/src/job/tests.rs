@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod at_once;
 mod drops;
 mod faults;
+mod hooks;
 mod limits;
 mod management;
 mod metering;
@@ -11,4 +13,5 @@ mod resuming;
 mod rows;
 mod shop;
 mod simulation;
+mod staff;
 mod world;

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::KeyError;
-use super::glob::Of;
+use super::glob::{End, Of};
 use super::key::{Key, LONGEST, Verb};
 
 /// The keys of a table, in the order in which they were declared.
@@ -14,6 +14,8 @@ pub(super) struct Entries {
     globs: Vec<usize>,
     /// Whether a key has letters of which there is another case.
     upper: bool,
+    /// Whether a key has a slash at its end.
+    slash: bool,
 }
 
 /// What a path, read in one way, is looked up as.
@@ -22,6 +24,7 @@ pub(super) struct Reading<'a> {
     pub(super) verb: Verb<'a>,
     pub(super) text: &'a [u8],
     pub(super) of: Of,
+    pub(super) end: End,
 }
 
 impl Entries {
@@ -40,6 +43,7 @@ impl Entries {
             None => self.globs.push(at),
         }
         self.upper |= key.glob.has_upper();
+        self.slash |= key.glob.has_slash();
         self.keys.push(key);
         Ok(())
     }
@@ -51,6 +55,11 @@ impl Entries {
     /// Whether the case of letters makes another reading of this text.
     pub(super) fn folds(&self, text: &[u8]) -> bool {
         self.upper || text.iter().any(u8::is_ascii_uppercase)
+    }
+
+    /// Whether a slash that is not there makes another reading.
+    pub(super) const fn has_slashes(&self) -> bool {
+        self.slash
     }
 
     /// The first key that takes it.
@@ -65,9 +74,14 @@ impl Entries {
     }
 
     pub(super) fn takes(&self, at: usize, reading: Reading<'_>) -> bool {
-        let Reading { verb, text, of } = reading;
+        let Reading {
+            verb,
+            text,
+            of,
+            end,
+        } = reading;
         let key = self.keys.get(at);
-        key.is_some_and(|key| key.takes(verb) && key.glob.matches(text, of))
+        key.is_some_and(|key| key.takes(verb) && key.glob.matches(text, of, end))
     }
 
     fn literal(&self, reading: Reading<'_>) -> Option<usize> {

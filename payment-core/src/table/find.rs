@@ -1,5 +1,5 @@
 use super::entries::{Entries, Reading};
-use super::glob::Of;
+use super::glob::{End, Of};
 use super::key::Verb;
 use super::readings::{TooMany, each_reading};
 use crate::RequestHead;
@@ -48,6 +48,7 @@ impl Entries {
                 verb,
                 text: bare(pattern.as_bytes()),
                 of: Of::Pattern,
+                end: End::Bare,
             })
         });
         let Ok(mut found) = self.in_readings(asked, verb) else {
@@ -105,8 +106,13 @@ impl Entries {
 
     /// Whether a path as it stands there leads to this key.
     fn names(&self, key: usize, path: &[u8], verb: Verb<'_>) -> bool {
-        let (text, of) = (path, Of::Path);
-        self.takes(key, Reading { verb, text, of })
+        let reading = Reading {
+            verb,
+            text: path,
+            of: Of::Path,
+            end: End::AsItStands,
+        };
+        self.takes(key, reading)
     }
 
     fn each(
@@ -117,11 +123,21 @@ impl Entries {
     ) -> Result<(), TooMany> {
         each_reading(path, &mut |text| {
             let text = if text == b"/" { b"" } else { text };
-            let of = Of::Path;
-            visit(Reading { verb, text, of });
-            if self.folds(text) {
-                let of = Of::FoldedPath;
-                visit(Reading { verb, text, of });
+            let ends = [(text, End::AsItStands), (bare(text), End::Bare)];
+            let both = text.ends_with(b"/") || self.has_slashes();
+            for (text, end) in ends.into_iter().take(if both { 2 } else { 1 }) {
+                let of = Of::Path;
+                let reading = Reading {
+                    verb,
+                    text,
+                    of,
+                    end,
+                };
+                visit(reading);
+                if self.folds(text) {
+                    let of = Of::FoldedPath;
+                    visit(Reading { of, ..reading });
+                }
             }
         })
     }

@@ -4,7 +4,7 @@ use super::KeyError;
 #[derive(Clone, Debug)]
 pub(super) struct Glob {
     tokens: Box<[Token]>,
-    /// Whether it was written with a slash at its end, which then is no odd spelling.
+    /// Whether it was written with a slash at its end. The tokens have none there.
     slash: bool,
 }
 
@@ -12,7 +12,8 @@ pub(super) struct Glob {
 enum Token {
     /// These bytes.
     Text(Box<[u8]>),
-    /// One segment that is not empty.
+    /// One segment. At the end of a path it is not empty; before a slash some routers take nothing
+    /// for a segment too.
     Segment,
     /// Anything, slashes and nothing included.
     Any,
@@ -35,9 +36,17 @@ pub(super) enum Of {
     Sample,
 }
 
+/// Whether a slash at the end of a path counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    AsItStands,
+    /// The path comes without one, whether it had one or not.
+    Bare,
+}
+
 /// Stands for a segment in a sample. No key has it in its text.
 const SEGMENT: u8 = 1;
-/// Stands for anything in a sample.
+/// Stands for anything in a sample, also for nothing.
 const ANYTHING: u8 = 2;
 
 impl Glob {
@@ -79,9 +88,13 @@ impl Glob {
     }
 
     /// Whether this is one of its paths.
-    pub(super) fn matches(&self, text: &[u8], of: Of) -> bool {
-        let bare = text.strip_suffix(b"/").filter(|_| self.slash);
-        self.fits(text, of) || bare.is_some_and(|bare| self.fits(bare, of))
+    pub(super) fn matches(&self, text: &[u8], of: Of, end: End) -> bool {
+        match (self.slash, end) {
+            (true, End::AsItStands) => text
+                .strip_suffix(b"/")
+                .is_some_and(|bare| self.fits(bare, of)),
+            _ => self.fits(text, of),
+        }
     }
 
     /// Only the last star is gone back to: what stands between two stars passes a fixed number of
@@ -124,7 +137,8 @@ impl Glob {
             match token {
                 Token::Text(text) => sample.extend_from_slice(text),
                 Token::Segment => sample.push(SEGMENT),
-                Token::Any | Token::Rest => sample.push(ANYTHING),
+                Token::Any => sample.push(ANYTHING),
+                Token::Rest => sample.extend([ANYTHING, SEGMENT]),
                 Token::Under => {
                     if !self.fits(&sample, Of::Sample) {
                         return false;
@@ -134,6 +148,11 @@ impl Glob {
             }
         }
         self.fits(&sample, Of::Sample)
+    }
+
+    /// Whether it was written with a slash at its end.
+    pub(super) const fn has_slash(&self) -> bool {
+        self.slash
     }
 
     /// Whether it has letters of which there is another case.
@@ -166,14 +185,20 @@ impl Token {
             Self::Segment => {
                 let end = text.iter().position(|byte| *byte == b'/');
                 let segment = &text[..end.unwrap_or(text.len())];
-                match !segment.is_empty() && of.is_one_segment(segment) {
+                let missing = segment.is_empty() && end.is_none();
+                match !missing && of.is_one_segment(segment) {
                     true => Step::Past(segment.len()),
                     false => Step::No,
                 }
             }
             Self::Any => Step::Past(0),
-            Self::Rest if text.is_empty() => Step::No,
-            Self::Rest => Step::End,
+            Self::Rest => match text
+                .iter()
+                .any(|byte| of != Of::Sample || *byte != ANYTHING)
+            {
+                true => Step::End,
+                false => Step::No,
+            },
             Self::Under => match text.first() {
                 None | Some(b'/') => Step::End,
                 Some(_) => Step::No,

@@ -10,14 +10,12 @@ pub(super) struct TooMany;
 const MOST: usize = 256;
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Visits each reading of a path, the path as it stands there first. Allocates nothing for a path
+/// Visits each reading of a path, the path as it stands there first. The case of letters and a slash
+/// at the end are left as they are. Allocates nothing for a path
 /// that is plain.
 pub(super) fn each_reading(path: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<(), TooMany> {
     if is_plain(path) {
         visit(path);
-        if let Some(bare) = path.strip_suffix(b"/") {
-            visit(bare);
-        }
         return Ok(());
     }
     let mut all = vec![path.to_vec()];
@@ -63,7 +61,7 @@ fn is_dots(segment: &[u8]) -> bool {
 
 pub(super) type Step = fn(&[u8]) -> Vec<u8>;
 
-pub(super) const STEPS: [Step; 13] = [
+pub(super) const STEPS: [Step; 12] = [
     rooted,
     |path| decoded(path, |_| true),
     // Some keep what would change the number of segments, some what would be decoded once more,
@@ -82,7 +80,6 @@ pub(super) const STEPS: [Step; 13] = [
     without_blanks_and_controls,
     without_dots,
     collapsed,
-    without_slash,
 ];
 
 fn rooted(path: &[u8]) -> Vec<u8> {
@@ -165,10 +162,6 @@ fn collapsed(path: &[u8]) -> Vec<u8> {
         }
     }
     out
-}
-
-fn without_slash(path: &[u8]) -> Vec<u8> {
-    path.strip_suffix(b"/").unwrap_or(path).to_vec()
 }
 
 #[cfg(test)]

@@ -150,8 +150,9 @@ async fn each_failure_is_reported_once_with_its_cause() {
     };
     // As frameworks do: what has to be awaited is given up first, and asked for anew.
     assert!(job.answer_at_once().is_none());
-    let served = job.run(NoSpawn, async |_| Ok::<Never, ()>(Never)).await;
-    assert!(matches!(served, Ok(Outcome::Reply(_))));
+    let run = job.run(NoSpawn, async |_| Ok::<Never, ()>(Never));
+    let served = tokio::time::timeout(Duration::from_secs(60), run).await;
+    assert!(matches!(served, Ok(Ok(Outcome::Reply(_)))));
     let causes: Vec<_> = reports
         .lock()
         .unwrap()

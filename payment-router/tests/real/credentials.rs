@@ -43,7 +43,7 @@ async fn each_payment_is_taken_once_where_it_stands_alone() {
 }
 
 #[tokio::test]
-async fn payments_of_two_protocols_are_refused_and_neither_is_spent() {
+async fn t94_payments_of_two_protocols_are_refused_and_neither_is_spent() {
     let market = Market::open().await;
     let (stall, signed) = (market.of_all(), market.sign().await);
     let (v2, v1) = (
@@ -78,7 +78,7 @@ async fn payments_of_two_protocols_are_refused_and_neither_is_spent() {
 }
 
 #[tokio::test]
-async fn a_payment_of_a_protocol_that_the_route_does_not_take_is_none() {
+async fn t91_a_payment_of_a_protocol_that_the_route_does_not_take_is_none() {
     let market = Market::open().await;
     let signed = market.sign().await;
     let good = [
@@ -125,7 +125,7 @@ async fn a_payment_of_a_protocol_that_the_route_does_not_take_is_none() {
 }
 
 #[tokio::test]
-async fn several_payments_of_one_protocol_are_refused_and_none_is_spent() {
+async fn t94_several_payments_of_one_protocol_are_refused_and_none_is_spent() {
     let market = Market::open().await;
     let (first, second) = (market.sign().await, market.sign().await);
     let (signature, legacy, login) = ("payment-signature", "x-payment", "authorization");
@@ -161,7 +161,7 @@ async fn several_payments_of_one_protocol_are_refused_and_none_is_spent() {
 }
 
 #[tokio::test]
-async fn one_payment_among_other_logins_is_the_payment() {
+async fn t94_one_payment_among_other_logins_is_the_payment() {
     let market = Market::open().await;
     let stall = market.of_all();
     let login = "authorization";

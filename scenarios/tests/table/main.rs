@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod at_once;
+mod connections;
 mod expected;
 mod hanging_up;
 mod panics;

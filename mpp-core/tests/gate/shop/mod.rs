@@ -12,8 +12,8 @@ use mpp_core::{
     Terms, buyer, refuse,
 };
 use payment_core::{
-    Account, BoxFuture, Claim, ConfigError, Denied, Offering, Paid, Payment, PaymentProtocol,
-    Purpose, Refusal, ReplayKey, Route, Secret, Soon, Timestamp, Units,
+    Account, BoxFuture, Claim, ConfigError, Denied, Offering, Paid, Payment, PaymentOption,
+    PaymentProtocol, Purpose, Refusal, ReplayKey, Route, Secret, Soon, Timestamp, Units,
 };
 use serde_json::{Map, Value, json};
 
@@ -42,6 +42,13 @@ impl Method for Word {
 
     fn intent(&self) -> &str {
         self.intent
+    }
+
+    fn takes(&self, option: &PaymentOption) -> bool {
+        let names = |text: &Option<std::borrow::Cow<'_, str>>, name: &str| {
+            text.as_deref().is_none_or(|text| text == name)
+        };
+        option.protocol.is_none_or(|name| name == MPP) && names(&option.scheme, self.intent)
     }
 
     fn terms(&self, route: &Route) -> Result<Box<dyn Terms>, ConfigError> {

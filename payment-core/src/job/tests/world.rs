@@ -38,6 +38,8 @@ pub(super) enum Handling {
     Plain,
     Reports(u64),
     Streams,
+    /// Charges so much, and once more.
+    Charges(u64),
 }
 
 /// What a settlement found on the meter.
@@ -59,6 +61,14 @@ pub(super) struct World {
     /// Whether each handler had a meter.
     pub(super) metered: Mutex<Vec<bool>>,
     pub(super) used: Mutex<Vec<Used>>,
+    /// What each settlement was told to charge.
+    pub(super) charged: Mutex<Vec<Option<Units>>>,
+    /// What came of each attempt of a handler to charge.
+    pub(super) charges: Mutex<Vec<Result<(), ChargeError>>>,
+    /// What the last handler knows of its payment.
+    pub(super) paid: Mutex<Option<Paid>>,
+    /// How many handlers have done their work.
+    pub(super) done: AtomicUsize,
     tabs_dropped: AtomicUsize,
     held: Semaphore,
 }
@@ -71,6 +81,10 @@ impl World {
             handling: Mutex::default(),
             metered: Mutex::default(),
             used: Mutex::default(),
+            charged: Mutex::default(),
+            charges: Mutex::default(),
+            paid: Mutex::default(),
+            done: AtomicUsize::new(0),
             tabs_dropped: AtomicUsize::new(0),
             script: Mutex::default(),
             moved: Mutex::default(),
@@ -97,9 +111,14 @@ impl World {
     /// What a handler does with its meter; the tab of a stream goes with its response.
     pub(super) fn handle(&self, paid: &Paid) -> Option<Box<dyn Tab>> {
         self.metered.lock().unwrap().push(paid.meter().is_some());
+        *self.paid.lock().unwrap() = Some(paid.clone());
         match (*self.handling.lock().unwrap(), paid.meter()) {
             (Handling::Reports(units), Some(meter)) => meter.report(units),
             (Handling::Streams, Some(meter)) => return meter.stream(),
+            (Handling::Charges(units), _) => {
+                let tried = [units, units].map(|units| paid.charge(Units::from(units)));
+                self.charges.lock().unwrap().extend(tried);
+            }
             _ => {}
         }
         None
@@ -235,7 +254,8 @@ impl Offering for FakeOffering {
     /// A credential is `name:payer:valid_until`; payer 0 is nobody, a name that begins with `v`
     /// has no keys. The name says what it is for: one with `meter` is paid by use, one with
     /// `manage` is management, which is answered unless it is done `silently`; one with `never`
-    /// is not delivered later.
+    /// is not delivered later; one with `upto` is charged by its handler; one with `provable` is
+    /// proven by its settlement.
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
         match self.0.act("bind") {
             Act::Fail => return Err(Fault::upstream("bind", "down").into()),
@@ -264,6 +284,7 @@ impl Offering for FakeOffering {
             payer: (payer != 0).then(|| Account::Other(format!("payer {payer}").into())),
             valid_until: Timestamp::from_seconds(valid_until),
             now: ask.now,
+            charge: None,
             name,
         }))
     }
@@ -304,6 +325,7 @@ struct FakePayment {
     payer: Option<Account>,
     valid_until: Timestamp,
     now: Timestamp,
+    charge: Option<Units>,
 }
 
 impl FakePayment {
@@ -318,6 +340,7 @@ impl FakePayment {
     }
 
     fn use_up(&self) {
+        self.world.charged.lock().unwrap().push(self.charge);
         if let Purpose::Metered(meter) = &self.purpose {
             self.world
                 .used
@@ -396,8 +419,21 @@ impl Payment for FakePayment {
         !self.name.contains("never")
     }
 
+    fn is_proven_by_settling(&self) -> bool {
+        self.name.contains("provable")
+    }
+
     fn paid(&self) -> Paid {
-        Paid::new(NAME, Units::ZERO)
+        let asset = Asset::Other(self.name.as_str().into());
+        let paid = Paid::new(NAME, Units::from(100)).with(Network::eip155(1), asset);
+        match self.name.contains("upto") {
+            true => paid.up_to(),
+            false => paid,
+        }
+    }
+
+    fn charge(&mut self, units: Units) {
+        self.charge = Some(units);
     }
 
     fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>> {

@@ -15,6 +15,8 @@ fn readings(path: &str) -> Vec<String> {
 fn a_plain_path_is_read_in_one_way() {
     for path in [
         "",
+        "/",
+        "/a/",
         "/a",
         "/a/b-c_d~e.f",
         "/A/:b",
@@ -23,8 +25,6 @@ fn a_plain_path_is_read_in_one_way() {
     ] {
         assert_eq!(readings(path), [path]);
     }
-    assert_eq!(readings("/a/"), ["/a/", "/a"]);
-    assert_eq!(readings("/"), ["/", ""]);
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn each_odd_spelling_is_read_as_what_it_spells() {
         ("/api%2Fpremium", "/api/premium"),
         ("/api%5Cpremium", "/api/premium"),
         ("/api\\premium", "/api/premium"),
-        ("//api///premium//", "/api/premium"),
-        ("/%2Fapi/premium%2F", "/api/premium"),
+        ("//api///premium//", "/api/premium/"),
+        ("/%2Fapi/premium%2F", "/api/premium/"),
         ("/api/./premium", "/api/premium"),
         ("/api/x/../premium", "/api/premium"),
         ("/../../api/premium", "/api/premium"),

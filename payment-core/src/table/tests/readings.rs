@@ -25,8 +25,12 @@ fn odd_path() -> impl Strategy<Value = String> {
 /// The key that a framework prices by which takes this text for the path.
 fn dispatched(keys: &[&str], text: &[u8]) -> Option<usize> {
     let keys: Vec<_> = keys.iter().map(|key| Key::parse(key).unwrap()).collect();
-    let takes =
-        |key: &Key| key.takes(key::Verb::Exact("GET")) && key.glob.matches(text, glob::Of::Path);
+    let takes = |key: &Key| {
+        key.takes(key::Verb::Exact("GET"))
+            && key
+                .glob
+                .matches(text, glob::Of::Path, glob::End::AsItStands)
+    };
     keys.iter().position(takes)
 }
 
@@ -38,6 +42,7 @@ proptest! {
         path in odd_path(),
         table in prop::sample::select(TABLES.to_vec()),
         steps in prop::collection::vec(0..STEPS.len(), 0..6),
+        trim in any::<bool>(),
     ) {
         let request = format!("GET {path}");
         let found = find(table, &asked(&request));
@@ -45,8 +50,10 @@ proptest! {
         for step in steps {
             text = STEPS[step](&text);
         }
-        if text == b"/" {
-            text.clear();
+        // Who tells a slash at the end in a key does not drop it from paths.
+        let told = table.iter().any(|key| key.ends_with('/'));
+        if text == b"/" || (trim && !told && text.ends_with(b"/")) {
+            text.pop();
         }
         if let Some(key) = dispatched(table, &text) {
             prop_assert!(found == Found::Key(key) || found == Found::Unsure, "{found:?} {key}");
@@ -56,7 +63,7 @@ proptest! {
     #[test]
     fn a_path_without_anything_odd_is_never_refused(
         path in "(/[ab]{1,2}){0,4}",
-        table in prop::sample::select(TABLES.to_vec()),
+        table in prop::sample::select(TABLES[..4].to_vec()),
     ) {
         let request = format!("GET {path}");
         let found = find(table, &asked(&request));
