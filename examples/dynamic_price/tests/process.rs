@@ -9,7 +9,6 @@ use stage::program::{Serving, command, run};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dynamic_price");
 
 #[tokio::test]
-#[ignore = "protocols do not carry prices of single requests yet"]
 async fn each_request_has_its_price_and_it_adds_up() {
     let (code, said, wrong) = run(command(PROGRAM, &[])).await.unwrap();
     assert_eq!((code, &*wrong), (Some(0), ""), "{said}");
@@ -37,7 +36,6 @@ async fn each_request_has_its_price_and_it_adds_up() {
 }
 
 #[tokio::test]
-#[ignore = "protocols do not carry prices of single requests yet"]
 async fn it_stays_up_and_sells_to_whom_it_has_invited() {
     let shop = Serving::start(command(PROGRAM, &["--serve"]))
         .await
