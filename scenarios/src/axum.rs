@@ -65,7 +65,11 @@ fn app(shop: &Arc<Shop>) -> Router {
             move |paid, meter, body| handle(shop, shelf, paid, meter, body)
         });
         if let Some(price) = &shelf.price {
-            route = route.layer(shop.gate.priced(price.clone()).unwrap());
+            route = match shop.gate.priced(price.clone()) {
+                Ok(layer) => route.layer(layer),
+                // Its price is read from the body.
+                Err(_) => route.layer(shop.gate.priced_by_body(price.clone()).unwrap()),
+            };
         }
         app = match shelf.mount {
             "" => app.route(shelf.path, route),

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod at_once;
+mod by_body;
 mod connections;
 mod expected;
 mod hanging_up;
