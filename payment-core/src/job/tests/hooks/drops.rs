@@ -168,3 +168,27 @@ fn evidence_outlives_a_runtime_that_ends_while_a_hook_thinks() {
         }
     }
 }
+
+#[test]
+fn definite_no_stays_one_when_a_runtime_ends_while_a_hook_thinks() {
+    for path in ["/a", "/first"] {
+        for act in [Act::Refuse, Act::Fail] {
+            let shop = Shop::staffed(1);
+            shop.tasks.time_passes(false);
+            shop.world.script("settle", &[act]);
+            shop.staff.script("settle_failed", &[Say::Hang]);
+            let mut visit = shop.visit(path, "c");
+            assert!(polled(&mut visit, 200).is_none());
+            drop(visit);
+            shop.tasks.tear_down();
+            assert_eq!(shop.tasks.run(), 0);
+            assert!(
+                shop.guard.inner.is_empty(),
+                "{path} {act:?}: nothing is released"
+            );
+            shop.tasks.time_passes(true);
+            assert_eq!(shop.buy(path, "c"), page(200, true));
+            shop.assert_sound("c");
+        }
+    }
+}
