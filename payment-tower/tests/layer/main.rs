@@ -2,6 +2,7 @@
 //! question.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod answering;
 mod caching;
 mod disconnect;
 #[cfg(feature = "axum")]
