@@ -58,10 +58,11 @@ impl<G: ReplayGuard> Priced<G> {
         let Some(key) = key.filter(|_| !pricing.grace.is_zero()) else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
-        let seal = key.seal(ask, &options, ask.now.plus(pricing.grace));
+        let seal = key.seal(ask, &pricing.headers, &options, ask.now.plus(pricing.grace));
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.
-        let quoted = brought.and_then(|brought| key.open(ask, &options, &brought));
+        let quoted =
+            brought.and_then(|brought| key.open(ask, &pricing.headers, &options, &brought));
         let quoted = quoted.filter(|quoted| quoted.until > ask.now && quoted.options != options);
         let today = self.offer(ask, options, seal)?;
         Ok(Entry::Pays(match quoted {

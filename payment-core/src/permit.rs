@@ -86,7 +86,8 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
         core: Some(core),
         progress: Progress::Reserved,
         ran: Ran::No,
-        verified: true,
+        // Nobody has written down whether what was sent to be settled was verified before.
+        verified: !matches!(resume, Resume::Unsettled(_)),
         context,
         spawn,
     };

@@ -355,7 +355,8 @@ impl Stall {
         let key = self.route.priced.shared.quote_key.get().unwrap();
         let until = NOW.plus(Duration::from_secs(60));
         let ask = Ask::new(NOW, "GET", path);
-        key.seal(&ask, &[PaymentOption::new(price)], until).unwrap()
+        key.seal(&ask, &[], &[PaymentOption::new(price)], until)
+            .unwrap()
     }
 }
 
