@@ -12,6 +12,10 @@ use crate::{
     Refusal, ReplayGuard, RequestHead, Route, Soon,
 };
 
+mod late;
+
+use late::Late;
+
 /// How a request gets to the handler.
 pub(crate) enum Entry {
     /// It pays one of these offers.
@@ -54,21 +58,22 @@ impl<G: ReplayGuard> Priced<G> {
             return Err(Fault::internal("price_unusable", "no price, and not free either").into());
         }
         let brought = claim.and_then(|claim| self.offering.quote(claim));
-        let key = self.shared.quote_key.get();
-        let Some(key) = key.filter(|_| !pricing.grace.is_zero()) else {
+        let Some(key) = self.shared.quote_key.get() else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
-        let seal = key.seal(ask, &pricing.headers, &options, ask.now.plus(pricing.grace));
+        let until = ask.now.plus(pricing.grace);
+        let seal = key.seal(ask, &pricing.headers, &options, until);
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.
         let quoted =
             brought.and_then(|brought| key.open(ask, &pricing.headers, &options, &brought));
-        let quoted = quoted.filter(|quoted| quoted.until > ask.now && quoted.options != options);
+        let quoted = quoted.filter(|quoted| quoted.options != options);
         let today = self.offer(ask, options, seal)?;
         Ok(Entry::Pays(match quoted {
             None => today.into(),
-            Some(Quoted { options, .. }) => Arc::new(Moved {
+            Some(Quoted { options, until }) => Arc::new(Moved {
                 quoted: self.offer(ask, options, None)?,
+                has_run_out: until <= ask.now,
                 today,
             }),
         }))
@@ -97,6 +102,8 @@ impl<G: ReplayGuard> Priced<G> {
 /// to pay is told the one of today.
 struct Moved {
     quoted: Box<dyn Offering>,
+    /// Whether the quote came too late to pay by it.
+    has_run_out: bool,
     today: Box<dyn Offering>,
 }
 
@@ -114,7 +121,17 @@ impl Offering for Moved {
     }
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
-        self.quoted.bind(ask, claim)
+        if !self.has_run_out {
+            return self.quoted.bind(ask, claim);
+        }
+        match self.today.bind(ask, claim.clone()) {
+            // Nobody is to pay once more for what was settled while the quote was good.
+            Err(Denied::Refused(why)) => match self.quoted.bind(ask, claim) {
+                Ok(payment) => Ok(Box::new(Late { payment, why })),
+                Err(_) => Err(why.into()),
+            },
+            bound => bound,
+        }
     }
 }
 

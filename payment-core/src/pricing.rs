@@ -110,7 +110,9 @@ impl Pricing {
 
     /// How long a quote stays good when the price moves. Zero: the price of the moment counts.
     ///
-    /// A buyer who pays in time pays what was quoted, whether the price rose or fell.
+    /// A buyer who pays in time pays what was quoted, whether the price rose or fell. A quote is for
+    /// one method and URL, one body where that is read, and the values of the headers that the
+    /// pricer [reads](Self::reading). What was settled in time is delivered later all the same.
     #[must_use]
     pub const fn grace(mut self, time: Duration) -> Self {
         self.grace = time;

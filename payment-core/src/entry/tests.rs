@@ -171,11 +171,12 @@ async fn a_quote_that_has_run_out_pays_a_price_that_stands() {
 async fn without_grace_the_price_of_the_moment_counts() {
     let stall = Stall::on(|pricing| Route::priced(CHEAP).pricing(pricing.grace(Duration::ZERO)));
     stall.prices(|_| Ok(CHEAP.into()));
-    assert_eq!(stall.get("/", None).await.quote, None);
-    let forged = stall.seal("/", CHEAP);
+    let quote = stall.get("/", None).await.quote.unwrap();
     stall.prices(|_| Ok(DEAR.into()));
-    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&forged)))).await;
+    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&quote)))).await;
     assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(got.prices.as_deref(), Some("0.02"));
+    assert_eq!((stall.served(), stall.settled()), (0, 0));
 }
 
 /// Prices `?size=large` at two cents, all else at one.
@@ -336,9 +337,14 @@ async fn i4_what_was_settled_is_delivered_whatever_it_costs_by_then() {
         stall.prices(|_| Ok(DEAR.into()));
         stall.clock.advance(Duration::from_secs(61));
         let got = stall.get("/", Some(&payment)).await;
-        println!("{grace}: {} {}", got.status, got.code);
-        assert_eq!(got.status, StatusCode::OK, "told to pay again");
+        assert_eq!(got.status, StatusCode::OK, "told to pay again: {grace}");
         assert_eq!(stall.settled(), 1);
+        // Once, and no other by it.
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.code, "spent");
+        let other = paid("b", CHEAP, quote.as_deref());
+        assert_eq!(stall.get("/", Some(&other)).await.code, "other_price");
+        assert_eq!((stall.served(), stall.settled()), (2, 1));
     }
 }
 
