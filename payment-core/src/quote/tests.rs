@@ -60,6 +60,8 @@ fn what_was_quoted_comes_back_whatever_it_costs_today() {
     assert_eq!((quoted.options, quoted.until), (options(), until));
 }
 
+type Change = Box<dyn Fn(&mut Ask)>;
+
 #[test]
 fn a_quote_is_good_for_one_request() {
     let set = |name: &'static str, values: &'static [&'static str]| {
@@ -71,7 +73,7 @@ fn a_quote_is_good_for_one_request() {
             }
         }
     };
-    let others: [(&str, Box<dyn Fn(&mut Ask)>); 12] = [
+    let others: [(&str, Change); 12] = [
         ("method", Box::new(|ask| ask.method = "GET".into())),
         ("path", Box::new(|ask| ask.path = "/storms".into())),
         ("query", Box::new(|ask| ask.query = Some("q=2".into()))),
