@@ -78,9 +78,23 @@ impl Offering for Offerings {
             .find(|entry| entry.name == claim.protocol)
         {
             Some(entry) => entry.offering.bind(ask, claim),
-            None => Err(Fault::internal("unknown_protocol", claim.protocol.as_str()).into()),
+            None => Err(not_taken().into()),
         }
     }
+}
+
+/// A payment by a protocol that this request is not offered: one that it was offered before.
+fn not_taken() -> Refusal {
+    Refusal::new(
+        ROUTER,
+        Problem::new(
+            "urn:tollgate:problem:payment-not-taken",
+            "Payment Not Taken",
+            StatusCode::PAYMENT_REQUIRED,
+            "payment_not_taken",
+            "this request is not paid by this protocol; see what it is paid by",
+        ),
+    )
 }
 
 fn ambiguous() -> Refusal {

@@ -85,8 +85,9 @@ impl PaymentProtocol for PaymentRouter {
                 entries.push(Entry { name, offering });
             }
         }
-        // One alone needs nobody to choose.
-        if entries.len() <= 1 {
+        // One alone needs nobody to choose; unless a pricer left it alone, and buyers bring what
+        // others have quoted before.
+        if entries.is_empty() || (entries.len() == 1 && route.pricing.is_none()) {
             return Ok(entries.pop().map(|entry| entry.offering));
         }
         Ok(Some(Box::new(Offerings::new(entries))))
