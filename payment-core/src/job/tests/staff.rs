@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::world::pause;
 use crate::*;
@@ -49,6 +50,9 @@ pub(super) const LISTENING: [&str; 5] = [
     "succeeded",
     "failed",
 ];
+
+/// How long each of them has.
+pub(super) const DEADLINE: Duration = Duration::from_secs(17);
 
 pub(super) struct Staff {
     script: Mutex<HashMap<&'static str, VecDeque<Say>>>,
@@ -184,6 +188,10 @@ impl Staff {
 }
 
 impl Hooks for AtWork {
+    fn deadline(&self) -> Option<Duration> {
+        Some(DEADLINE)
+    }
+
     fn protected_request<'a>(&'a self, _: &'a Ask) -> Soon<'a, Access> {
         let failed = Access::Failed("told to".into());
         self.0

@@ -97,3 +97,11 @@ fn no_hooks_are_asked_of_a_gate_that_has_none() {
     assert_eq!(shop.buy("/a", ""), refused("payment_required"));
     assert!(shop.staff.asked().is_empty());
 }
+
+#[test]
+fn hook_has_the_time_that_it_asks_for() {
+    let shop = Shop::staffed(1);
+    shop.staff.script("succeeded", &[Say::Hang]);
+    assert_eq!(shop.buy("/a", "c"), page(200, true));
+    assert!(shop.tasks.slept().contains(&DEADLINE));
+}
