@@ -111,7 +111,8 @@ pub trait Hooks: Send + Sync + 'static {
         Soon::now(())
     }
 
-    /// A request that brought a payment was not served. Nothing is said of clients that hang up.
+    /// A request that brought a payment was not served: by the gate, or because the handler has
+    /// failed. Nothing is said of clients that hang up.
     /// Anybody can cause it: where more than a thousand are being told, it is left out.
     fn failed<'a>(&'a self, _: &'a Ask, _: &'a Failure) -> Soon<'a, ()> {
         Soon::now(())

@@ -117,6 +117,55 @@ fn failure_is_what_the_client_saw() {
 }
 
 #[test]
+fn panic_of_the_handler_is_a_failure() {
+    for (path, moved) in [("/a", false), ("/first", true)] {
+        let shop = Shop::staffed(1);
+        shop.world.script("serve", &[Act::Panic]);
+        shop.buy_and_panic(path, "c");
+        let failures = shop.staff.failures.lock().unwrap();
+        assert_eq!((failures.len(), &*failures[0].code), (1, "handler_failed"));
+        assert_eq!(failures[0].unknown, moved);
+    }
+}
+
+#[test]
+fn stream_succeeds_when_it_leaves_and_is_compensated_when_it_does_not() {
+    for path in ["/a", "/first"] {
+        for (denied, delivered) in [(Say::Nothing, 1), (Say::Decide, 0)] {
+            let shop = Shop::staffed(1);
+            *shop.world.handling.lock().unwrap() = Handling::Streams;
+            shop.staff.script("before_settle", &[denied]);
+            let seen = shop.buy(path, "meter");
+            assert_eq!(seen.delivered(), delivered == 1, "{path} {denied:?}");
+            assert!(!shop.world.all().contains(&"hold"));
+            let staff = &shop.staff;
+            assert_eq!(staff.times("succeeded"), delivered);
+            assert_eq!(staff.times("compensate"), 1 - delivered);
+            assert_eq!(shop.world.tabs_dropped(), 1);
+            shop.assert_sound("meter");
+        }
+    }
+}
+
+#[test]
+fn management_is_told_of_as_any_payment() {
+    for path in ["/a", "/first"] {
+        let shop = Shop::staffed(1);
+        assert_eq!(shop.buy(path, "manage").code, "managed");
+        let asked = shop.staff.asked();
+        let before = [
+            "protected_request",
+            "before_verify",
+            "after_verify",
+            "before_settle",
+        ];
+        assert_eq!(asked[..4], before);
+        assert_eq!((shop.staff.times("after_settle"), asked.len()), (1, 6));
+        assert_eq!(transaction(&shop, "succeeded").unwrap(), "tx of manage");
+    }
+}
+
+#[test]
 fn unpaid_request_is_challenged_and_has_not_failed() {
     let shop = Shop::staffed(1);
     assert_eq!(shop.buy("/a", ""), refused("payment_required"));
