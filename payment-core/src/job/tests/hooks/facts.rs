@@ -189,3 +189,16 @@ fn t124_no_header_and_no_body_is_printed() {
         "{printed}"
     );
 }
+
+#[test]
+fn t124_no_evidence_is_printed() {
+    let pending = crate::Pending {
+        evidence: "a secret".into(),
+        headers: Vec::new(),
+        code: "settlement_pending",
+        cause: "no answer".into(),
+    };
+    let secret = format!("{:?}", bytes::Bytes::from("a secret"));
+    let printed = format!("{:?}", crate::Denied::Unknown(pending));
+    assert!(!printed.contains(&secret) && printed.contains("no answer"));
+}

@@ -64,6 +64,27 @@ fn unverified_payment_is_not_let_off_its_settlement() {
 }
 
 #[test]
+fn what_is_followed_up_is_not_let_off_its_settlement() {
+    for path in ["/a", "/first"] {
+        for verify in [Act::Ok, Act::Refuse] {
+            for reconcile in [Act::Ok, Act::Fail, Act::Unknown] {
+                let shop = Shop::staffed(1);
+                shop.world.script("verify", &[verify]);
+                shop.staff.script("verify_failed", &[Say::Decide]);
+                shop.world.script("settle", &[Act::Unknown]);
+                assert_eq!(shop.buy(path, "provable").status, 503);
+                // Nobody kept whether it was ever verified.
+                shop.staff.script("settle_failed", &[Say::Decide; 2]);
+                shop.world.script("reconcile", &[reconcile]);
+                assert!(shop.buy(path, "provable").status >= 402);
+                assert_eq!(shop.delivered("provable"), 0, "{path} {verify:?}");
+                shop.assert_sound("provable");
+            }
+        }
+    }
+}
+
+#[test]
 fn hooks_are_not_asked_once_more_of_a_payment_that_was_settled() {
     for first in [Act::UnknownMoved, Act::Ok] {
         let shop = Shop::staffed(1);
