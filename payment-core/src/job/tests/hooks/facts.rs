@@ -44,6 +44,17 @@ fn transaction_of_an_earlier_request_is_known_too() {
 }
 
 #[test]
+fn what_verification_finds_out_is_known_after_it() {
+    for path in ["/a", "/first"] {
+        let shop = Shop::staffed(1);
+        assert_eq!(shop.buy(path, "c unproven"), page(200, true));
+        let payer = |hook| shop.staff.context(hook).paid.payer().is_some();
+        assert!(!payer("before_verify"));
+        assert!(payer("after_verify") && payer("before_settle") && payer("succeeded"));
+    }
+}
+
+#[test]
 fn waived_payment_is_no_paid_one() {
     for path in ["/a", "/first"] {
         let shop = Shop::staffed(1);
@@ -73,6 +84,12 @@ fn answer_of_the_handler_is_known_once_it_has_answered() {
         shop.buy("/first", "c");
         assert_eq!(shop.staff.context("refund").response, response);
         assert_eq!(transaction(&shop, "refund").unwrap(), "tx of c");
+        // After the settlement, and for the refund.
+        let receipts = shop.staff.receipts.lock().unwrap();
+        let of_c = receipts
+            .iter()
+            .filter(|receipt| receipt.reference == "tx of c");
+        assert_eq!(of_c.count(), 2);
     }
 }
 
@@ -170,6 +187,8 @@ fn unpaid_request_is_challenged_and_has_not_failed() {
     let shop = Shop::staffed(1);
     assert_eq!(shop.buy("/a", ""), refused("payment_required"));
     assert_eq!(shop.staff.asked(), ["protected_request", "challenged"]);
+    let challenges = std::mem::take(&mut *shop.staff.challenges.lock().unwrap());
+    assert!(challenges[0].headers.contains_key("x-challenge"));
     // What can't be read was brought as a payment.
     shop.world.script("claim", &[Act::Refuse]);
     assert_eq!(shop.buy("/a", "c"), refused("claim"));
