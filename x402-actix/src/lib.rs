@@ -49,8 +49,8 @@
 pub use alloy_primitives::{Address, address};
 pub use payment_actix::{GateExt, NotPriced, Paid, PaymentMiddleware, PaymentService};
 pub use payment_core::{
-    Account, Asset, ConfigError, Gate, GateBuilder, Limits, MemoryReplayGuard, Money, MoneyError,
-    Network, Price, ReplayGuard, Route, Timing, Units, usd,
+    Account, Asset, ConfigError, Cors, CustomBody, Gate, GateBuilder, Limits, MemoryReplayGuard,
+    Money, MoneyError, Network, Page, Paywall, Price, ReplayGuard, Route, Timing, Units, usd,
 };
 pub use payment_evm::Token;
 #[cfg(feature = "onchain")]
