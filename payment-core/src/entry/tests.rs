@@ -138,6 +138,11 @@ async fn a_price_that_moves_turns_no_buyer_away_within_grace() {
         let got = stall.get("/", Some(&paid("a", quoted, Some(&quote)))).await;
         assert_eq!(got.status, StatusCode::OK, "{quoted} {now}");
         assert_eq!(stall.settled(), 1);
+        // Whoever is refused is told the price of today, with a window of its own.
+        let spent = stall.get("/", Some(&paid("a", quoted, Some(&quote)))).await;
+        assert_eq!(spent.code, "spent");
+        assert_eq!(spent.prices, Some(now.to_string()));
+        assert_ne!(spent.quote.as_deref(), Some(&*quote));
         // Without its quote, the price of the moment counts.
         let got = stall.get("/", Some(&paid("b", quoted, None))).await;
         assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
