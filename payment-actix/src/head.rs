@@ -1,10 +1,13 @@
 //! The heads of actix, which speaks `http` 0.2, as the core reads and writes them.
 
+use std::cell::OnceCell;
+
 use actix_web::dev::{ResponseHead as ActixHead, ServiceRequest};
 use actix_web::http::header::{
     CONTENT_LENGTH, HOST, HeaderName as ActixName, HeaderValue as ActixValue, TRANSFER_ENCODING,
 };
 use actix_web::http::{StatusCode as ActixStatus, Version};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use payment_core::{RequestHead, ResponseHead};
 
@@ -12,48 +15,79 @@ use payment_core::{RequestHead, ResponseHead};
 ///
 /// That is the whole path inside of scopes too. Percent-encoding that actix undoes is undone, so
 /// that a path is priced as what it leads to, however it was spelled.
-pub(crate) struct Head<'a>(&'a ServiceRequest);
+pub(crate) struct Head<'a> {
+    request: &'a ServiceRequest,
+    /// The body, where it was read.
+    body: Option<&'a Bytes>,
+    /// Made when it is asked for, and never for a route that knows its price.
+    pattern: OnceCell<Option<String>>,
+}
 
 impl<'a> Head<'a> {
     pub(crate) const fn new(request: &'a ServiceRequest) -> Self {
-        Self(request)
+        Self {
+            request,
+            body: None,
+            pattern: OnceCell::new(),
+        }
+    }
+
+    /// The head of a request whose body was read.
+    pub(crate) const fn gathered(request: &'a ServiceRequest, body: &'a Bytes) -> Self {
+        Self {
+            request,
+            body: Some(body),
+            pattern: OnceCell::new(),
+        }
     }
 }
 
 impl RequestHead for Head<'_> {
     fn method(&self) -> &str {
-        self.0.method().as_str()
+        self.request.method().as_str()
     }
 
     fn path(&self) -> &str {
-        self.0.match_info().as_str()
+        self.request.match_info().as_str()
+    }
+
+    fn pattern(&self) -> Option<&str> {
+        let pattern = self.pattern.get_or_init(|| self.request.match_pattern());
+        pattern.as_deref()
     }
 
     fn query(&self) -> Option<&str> {
-        self.0.uri().query()
+        self.request.uri().query()
     }
 
     fn authority(&self) -> Option<&str> {
         // Not `connection_info`, which believes forwarded headers.
-        match self.0.uri().authority() {
+        match self.request.uri().authority() {
             Some(authority) => Some(authority.as_str()),
-            None => self.0.headers().get(HOST)?.to_str().ok(),
+            None => self.request.headers().get(HOST)?.to_str().ok(),
         }
     }
 
     fn has_body(&self) -> bool {
-        match self.0.headers().get(CONTENT_LENGTH) {
+        if let Some(body) = self.body {
+            return !body.is_empty();
+        }
+        match self.request.headers().get(CONTENT_LENGTH) {
             Some(length) => length.as_bytes() != b"0",
             // HTTP/1.1 frames a body by one of two headers; later versions need neither.
             None => {
-                self.0.headers().contains_key(TRANSFER_ENCODING)
-                    || self.0.version() > Version::HTTP_11
+                self.request.headers().contains_key(TRANSFER_ENCODING)
+                    || self.request.version() > Version::HTTP_11
             }
         }
     }
 
+    fn body(&self) -> Option<&Bytes> {
+        self.body
+    }
+
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        for value in self.0.headers().get_all(name) {
+        for value in self.request.headers().get_all(name) {
             visit(value.as_bytes());
         }
     }

@@ -34,19 +34,22 @@
 //!   upgrade settle first: see [`Timing`](payment_core::Timing). Server-sent events may be paid one
 //!   by one while they leave, on a route priced by the unit: see [`Meter::sse`].
 //! - A handler that fails, by an error or by a status of 400 and above, is not paid.
+//! - Where the price is read from the body, the body is read first, up to the limit of the pricing, and
+//!   the handler reads the very bytes that were priced.
 //! - Receipts come from the gate alone; what a handler set under their names is removed.
 //! - Buyers are shown the path by which actix found the handler, in full inside of scopes, and with
 //!   needless percent-encoding undone, as actix does it before it looks for a route.
 //! - What rewrites paths, such as `NormalizePath`, goes around this middleware: wrap it later. A table
 //!   of prices that stands outside of it would look up another path than the one that is served.
 //! - Say `h1_allow_half_closed(false)` to the `HttpServer`: it then ends a handler whose client has
-//!   gone away, and nothing is settled for it. As it is without, handlers run to their end for
-//!   clients that closed the connection, and are paid.
+//!   gone away, and nothing is settled for it. As it is without, and over HTTP/2 always, actix runs
+//!   handlers to their end for clients that are gone, and they are paid.
 //! - A settlement once begun goes on when the client is gone. It needs the worker that the request
 //!   came to to live until it is done: stop servers gracefully.
 
 mod extract;
 mod future;
+mod gather;
 mod head;
 mod held;
 mod middleware;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use payment_core::{Admission, Admit, Job, Outcome, ReplayGuard, RouteGate, stamp};
 
 use crate::ResponseFuture;
+use crate::gather::{self, gather};
 use crate::head::{Head, Stamped};
 use crate::held::Held;
 use crate::reply;
@@ -34,7 +35,12 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let job = match self.gate.admit(&Head::new(&request)) {
+        let head = Head::new(&request);
+        if let Some(limit) = self.gate.reads_body(&head) {
+            let (gate, service) = (self.gate.clone(), Rc::clone(&self.inner));
+            return ResponseFuture::job(Box::pin(read(gate, limit, service, request)));
+        }
+        let job = match self.gate.admit(&head) {
             None => return ResponseFuture::free(self.inner.call(request)),
             Some(Admission::Answer(reply)) => {
                 return ResponseFuture::answer(reply::to(request.into_parts().0, reply));
@@ -46,6 +52,35 @@ where
         }
         let service = Rc::clone(&self.inner);
         ResponseFuture::job(Box::pin(run(job, TokioSpawn::current(), service, request)))
+    }
+}
+
+/// Reads the body that the price is read from, then goes on as with any other.
+async fn read<S, A, B>(
+    gate: A,
+    limit: usize,
+    service: Rc<S>,
+    mut request: ServiceRequest,
+) -> Result<ServiceResponse<EitherBody<B, Bytes>>, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    A: Admit,
+    B: MessageBody + 'static,
+{
+    let payload = request.take_payload();
+    let body = match gather(payload, request.headers(), limit).await {
+        Ok(body) => body,
+        Err(why) => {
+            let reply = gate.unread(&Head::new(&request), why);
+            return Ok(reply::to(request.into_parts().0, reply));
+        }
+    };
+    let admission = gate.admit(&Head::gathered(&request, &body));
+    request.set_payload(gather::payload(body));
+    match admission {
+        None => Ok(service.call(request).await?.map_into_left_body()),
+        Some(Admission::Answer(reply)) => Ok(reply::to(request.into_parts().0, reply)),
+        Some(Admission::Priced(job)) => run(job, TokioSpawn::current(), service, request).await,
     }
 }
 

@@ -179,4 +179,20 @@ mod tests {
         }
         assert!(!prefers(&["text/html", "\u{f6}"]));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_it_accepts_it_is_answered(line in "[ -~]{0,40}", rest in "(;q=[0-9.]{0,5})?") {
+            let text = format!("text/html{rest},{line}");
+            let mut headers = HeaderMap::new();
+            headers.append(ACCEPT, text.parse().expect("a header value"));
+            // A wish that is read stays a wish when nothing is added to it.
+            if prefers_html(&headers) {
+                headers.append(ACCEPT, http::HeaderValue::from_static("image/png"));
+                proptest::prop_assert!(prefers_html(&headers));
+                headers.append(ACCEPT, http::HeaderValue::from_static("application/json"));
+                proptest::prop_assert!(!prefers_html(&headers));
+            }
+        }
+    }
 }

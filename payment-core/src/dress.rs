@@ -10,7 +10,7 @@ use crate::accept::prefers_html;
 use crate::cache::merge_list;
 use crate::cors::{EXPOSED, Reader};
 use crate::custom::unharmed;
-use crate::gate::Priced;
+use crate::gate::{Priced, Shared};
 use crate::reply::{About, VARY_ON};
 use crate::stamp::RECEIPTS;
 use crate::{Ask, Failure, Page, Reply, RequestHead};
@@ -40,6 +40,29 @@ impl Varies {
             answer: answer.map(|added| merge_list(of_all.to_str().ok(), &added)),
             served,
         }
+    }
+}
+
+impl<G> Shared<G> {
+    /// An answer that is not of one route, for who may read it.
+    pub(crate) fn readable(&self, mut reply: Reply, head: &dyn RequestHead) -> Reply {
+        let Some(cors) = &self.cors else { return reply };
+        if cors.varies() {
+            let all = [VARY_ON, ORIGIN.as_str()].join(", ");
+            reply
+                .headers
+                .extend(HeaderValue::try_from(all).map(|all| (VARY, all)));
+        }
+        self.exposed(reply, cors.reader(head))
+    }
+
+    fn exposed(&self, mut reply: Reply, reader: Reader) -> Reply {
+        if let (Some(cors), true) = (&self.cors, reader != Reader::Nobody) {
+            reply.headers.extend(cors.allow(reader));
+            let name = ACCESS_CONTROL_EXPOSE_HEADERS;
+            reply.headers.insert(name, EXPOSED);
+        }
+        reply
     }
 }
 
@@ -88,11 +111,7 @@ impl<G> Priced<G> {
         if let Some(varies) = &self.varies.answer {
             headers.insert(VARY, varies.clone());
         }
-        if let (Some(cors), true) = (&self.shared.cors, reader != Reader::Nobody) {
-            headers.extend(cors.allow(reader));
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        }
-        reply
+        self.shared.exposed(reply, reader)
     }
 
     /// What stands on every response of the handler.

@@ -6,8 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gate::Priced;
 use crate::hooked::within;
+use crate::quote::Quoted;
 use crate::{
-    Ask, Claim, Denied, Fault, Offering, PaymentOption, Pricing, Quote, ReplayGuard, Soon,
+    Ask, Challenge, Claim, Denied, Fault, Offering, Payment, PaymentOption, Pricing, Quote,
+    Refusal, ReplayGuard, RequestHead, Route, Soon,
 };
 
 /// How a request gets to the handler.
@@ -52,43 +54,66 @@ impl<G: ReplayGuard> Priced<G> {
             return Err(Fault::internal("price_unusable", "no price, and not free either").into());
         }
         let brought = claim.and_then(|claim| self.offering.quote(claim));
-        let (options, seal) = self.reconcile_quote(pricing, ask, options, brought);
-        let mut route = self.route.clone();
-        (route.options, route.quote) = (options, seal);
-        route.body_digest = ask.body.as_deref().map(body_digest);
-        let offering = self.shared.protocol.offer(&route);
-        match offering.map_err(|error| Fault::internal("price_unusable", error))? {
-            Some(offering) => Ok(Entry::Pays(offering.into())),
-            None => Err(Fault::internal("price_unusable", "no protocol takes the price").into()),
-        }
+        let key = self.shared.quote_key.get();
+        let Some(key) = key.filter(|_| !pricing.grace.is_zero()) else {
+            return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
+        };
+        let seal = key.seal(ask, &options, ask.now.plus(pricing.grace));
+        // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
+        // any while the prices are the same.
+        let quoted = brought.and_then(|brought| key.open(ask, &options, &brought));
+        let quoted = quoted.filter(|quoted| quoted.until > ask.now && quoted.options != options);
+        let today = self.offer(ask, options, seal)?;
+        Ok(Entry::Pays(match quoted {
+            None => today.into(),
+            Some(Quoted { options, .. }) => Arc::new(Moved {
+                quoted: self.offer(ask, options, None)?,
+                today,
+            }),
+        }))
     }
 
-    /// The prices that count, and the quote that names them: those that the buyer was quoted, while
-    /// that is good, or else those of now. Protocols don't compare quotes: one that has run out, or
-    /// is none of ours, pays as well as any while the prices are the same.
-    fn reconcile_quote(
+    /// What is offered to this request at these prices.
+    fn offer(
         &self,
-        pricing: &Pricing,
         ask: &Ask,
-        today: Vec<PaymentOption>,
-        brought: Option<Box<str>>,
-    ) -> (Vec<PaymentOption>, Option<Box<str>>) {
-        let Some(key) = self
-            .shared
-            .quote_key
-            .get()
-            .filter(|_| !pricing.grace.is_zero())
-        else {
-            return (today, None);
+        options: Vec<PaymentOption>,
+        quote: Option<Box<str>>,
+    ) -> Result<Box<dyn Offering>, Denied> {
+        let route = Route {
+            options,
+            quote,
+            body_digest: ask.body.as_deref().map(body_digest),
+            ..self.route.clone()
         };
-        if let Some(seal) = brought
-            && let Some(quoted) = key.open(ask, &today, &seal)
-            && quoted.until > ask.now
-        {
-            return (quoted.options, Some(seal));
-        }
-        let seal = key.seal(ask, &today, ask.now.plus(pricing.grace));
-        (today, seal)
+        let offering = self.shared.protocol.offer(&route);
+        let offering = offering.map_err(|error| Fault::internal("price_unusable", error))?;
+        offering.ok_or_else(|| Fault::internal("price_unusable", "no protocol takes it").into())
+    }
+}
+
+/// A price that has moved since the buyer was quoted another: that one is paid, and whoever is asked
+/// to pay is told the one of today.
+struct Moved {
+    quoted: Box<dyn Offering>,
+    today: Box<dyn Offering>,
+}
+
+impl Offering for Moved {
+    fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal> {
+        self.quoted.claim(head)
+    }
+
+    fn challenge<'a>(
+        &'a self,
+        ask: &'a Ask,
+        why: Option<&'a Refusal>,
+    ) -> Soon<'a, Result<Challenge, Fault>> {
+        self.today.challenge(ask, why)
+    }
+
+    fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
+        self.quoted.bind(ask, claim)
     }
 }
 
@@ -98,3 +123,6 @@ pub(crate) fn body_digest(body: &[u8]) -> Box<str> {
     STANDARD.encode_string(Sha256::digest(body), &mut text);
     text.into()
 }
+
+#[cfg(test)]
+mod tests;

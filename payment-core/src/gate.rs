@@ -477,7 +477,7 @@ pub enum Unread {
 }
 
 impl Unread {
-    fn reply(self) -> Reply {
+    pub(crate) fn reply(self) -> Reply {
         match self {
             Self::TooLarge => Reply::body_too_large(),
             Self::Broken => Reply::body_broken(),

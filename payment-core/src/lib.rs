@@ -11,6 +11,9 @@
 //! - Nothing the buyer sent decides anything before it is bound to our own offer.
 //! - One credential is settled at most once and delivered at most once, on all routes.
 //! - A settlement once begun finishes, whatever the client does.
+//! - Every answer of the gate is a problem document with a stable code, kept by no cache. Sellers
+//!   [word](CustomBody) its body, show a [page](Paywall) to people and let [pages of other
+//!   origins](Cors) read it; none of that changes how it is paid.
 
 mod accept;
 mod account;

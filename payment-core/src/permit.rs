@@ -65,7 +65,9 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
         Resume::Fresh
     } else {
         let keep_until = core.payment.keep_until();
-        let wish = Reservation::new(core.payment.keys(), scope(ask), keep_until, ask.now, lease);
+        // Hooks and pricers may have taken their time: the lease is whole from here.
+        let now = shared.clock.now();
+        let wish = Reservation::new(core.payment.keys(), scope(ask), keep_until, now, lease);
         match shared.guard.reserve(wish).await.map_err(store_fault)? {
             Reserve::Held(ticket, resume) => {
                 core.ticket = Some(ticket);

@@ -112,3 +112,6 @@ impl QuoteKey {
         Some(code)
     }
 }
+
+#[cfg(test)]
+mod tests;

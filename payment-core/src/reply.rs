@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn no_cache_keeps_a_refusal() {
-        for reply in [Reply::problem(&problem("")), Reply::preflight()] {
+        let json = Reply::json(StatusCode::OK, "{}");
+        for reply in [Reply::problem(&problem("")), Reply::preflight(), json] {
             assert_eq!(reply.headers[CACHE_CONTROL], "no-store");
         }
         assert_eq!(Reply::problem(&problem("")).headers[VARY], VARY_ON);

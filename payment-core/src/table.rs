@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::gate::is_preflight;
 use crate::{
     Admission, Admit, ConfigError, Gate, MemoryReplayGuard, Problem, ReplayGuard, Reply,
-    RequestHead, Route, RouteGate,
+    RequestHead, Route, RouteGate, Unread,
 };
 
 mod entries;
@@ -60,7 +60,8 @@ use key::Key;
 /// Paths are those that clients ask for, with the prefix of each mount.
 ///
 /// A key with a verb says nothing of other verbs: they are free. On a handler that answers any
-/// verb, write a key without one.
+/// verb, write a key without one. A CORS preflight of a path that any key takes is answered by the
+/// gate, free and without the handler.
 ///
 /// # What is priced
 ///
@@ -75,8 +76,8 @@ use key::Key;
 /// - One and the same key does: the request is priced by it. The offer is for the path as it was
 ///   asked for, as it would be on a route of its own, and a payment for one spelling is none for
 ///   another.
-/// - They lead to several keys: the request is refused with 400, `ambiguous_path`. Neither is the
-///   handler called nor anything charged.
+/// - They lead to several keys, or the path has more readings than are looked up: the request is
+///   refused with 400, `ambiguous_path`. Neither is the handler called nor anything charged.
 ///
 /// So `/api/` or `/API` are paid for like `/api` where no other key takes them, and refused in a
 /// table with `/*` below. Two keys that differ only by case or a slash at the end are one key twice.
@@ -104,16 +105,15 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
     type Guard = G;
 
     fn admit(&self, head: &dyn RequestHead) -> Option<Admission<G>> {
-        // A preflight says what will be asked for; who answers it does not depend on that.
+        // A preflight is sent for another verb, and answered by the gate of whatever it is for.
         let preflight = is_preflight(head);
         match self.shared.entries.find(head, preflight) {
             Found::Nothing => None,
-            Found::Key(_) if preflight => Some(Admission::Answer(Reply::preflight())),
             Found::Key(at) => match self.shared.gates.get(at) {
                 Some(gate) => Some(gate.admit(head)),
-                None => Some(refused()),
+                None => Some(self.refused(head)),
             },
-            Found::Unsure => Some(refused()),
+            Found::Unsure => Some(self.refused(head)),
         }
     }
 
@@ -123,11 +123,29 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
             Found::Nothing | Found::Unsure => None,
         }
     }
+
+    fn unread(&self, head: &dyn RequestHead, why: Unread) -> Reply {
+        match self.shared.entries.find(head, is_preflight(head)) {
+            Found::Key(at) => self.shared.gates.get(at).map(|gate| gate.unread(head, why)),
+            Found::Nothing | Found::Unsure => None,
+        }
+        .unwrap_or_else(|| self.readable(why.reply(), head))
+    }
 }
 
-fn refused<G>() -> Admission<G> {
-    tracing::debug!("a path that leads to several priced routes was refused");
-    Admission::Answer(Reply::problem(&AMBIGUOUS_PATH))
+impl<G> RouteTable<G> {
+    fn refused(&self, head: &dyn RequestHead) -> Admission<G> {
+        tracing::debug!("a path that leads to several priced routes was refused");
+        Admission::Answer(self.readable(Reply::problem(&AMBIGUOUS_PATH), head))
+    }
+
+    /// An answer of none of its routes. All of them are of one gate.
+    fn readable(&self, reply: Reply, head: &dyn RequestHead) -> Reply {
+        match self.shared.gates.first() {
+            Some(gate) => gate.priced.shared.readable(reply, head),
+            None => reply,
+        }
+    }
 }
 
 const AMBIGUOUS_PATH: Problem = Problem::new(

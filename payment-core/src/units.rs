@@ -55,6 +55,15 @@ impl Units {
         self.0.checked_mul(U256::from(times)).map(Self)
     }
 
+    /// So many hundredths of a percent of it, rounded down; `None` for more than all of it.
+    #[must_use]
+    pub fn basis_points_floor(self, points: u16) -> Option<Self> {
+        let (all, points) = (U256::from(10_000), U256::from(points));
+        let (whole, rest) = self.0.div_rem(all);
+        // The parts are less than the whole, so that nothing overflows.
+        (points <= all).then(|| Self(whole * points + rest * points / all))
+    }
+
     /// The amount in whole tokens of so many decimals, for a human to read.
     #[must_use]
     pub fn display(self, decimals: u8) -> String {
@@ -154,7 +163,25 @@ mod tests {
         assert_eq!(Units::from(7).display(0), "7");
     }
 
+    #[test]
+    fn a_portion_is_rounded_down_and_never_more_than_all() {
+        let portion = |units: u64, points| Units::from(units).basis_points_floor(points);
+        assert_eq!(portion(10_000, 3_333), Some(Units::from(3_333)));
+        assert_eq!(portion(3, 9_999), Some(Units::from(2)));
+        assert_eq!(portion(3, 0), Some(Units::ZERO));
+        assert_eq!(portion(3, 10_001), None);
+        let most = Units::new(U256::MAX);
+        assert_eq!(most.basis_points_floor(10_000), Some(most));
+    }
+
     proptest! {
+        #[test]
+        fn a_portion_is_the_exact_one_rounded_down(units: u64, points in 0u16..=10_000) {
+            let exact = u128::from(units) * u128::from(points) / 10_000;
+            let portion = Units::from(units).basis_points_floor(points);
+            prop_assert_eq!(portion, Some(Units::new(U256::from(exact))));
+        }
+
         #[test]
         fn decimal_round_trip(limbs: [u64; 4]) {
             let units = Units::new(U256::from_limbs(limbs));

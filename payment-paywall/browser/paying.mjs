@@ -42,6 +42,16 @@ export const cases = {
     return stage;
   },
 
+  async "what the page says is what is paid, though the price has moved"(open) {
+    const stage = await open();
+    await stage.go("/rising");
+    assert.equal(await stage.pay.innerText(), "Pay 0.02 USDC");
+    await stage.pay.click();
+    await stage.delivered(/sunny/);
+    await stage.moved({ signed: 1, sent: 1, got: [20_000, 0] });
+    return stage;
+  },
+
   async "the keyboard is enough"(open) {
     const stage = await open();
     await stage.go("/both");

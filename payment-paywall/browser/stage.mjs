@@ -28,7 +28,7 @@ export class Stage {
     page.on("pageerror", (error) => this.trouble.push(`error: ${error}`));
     page.on("console", (message) => {
       // Chromium writes a line for every answer of 4xx and 5xx, and for what a case cuts off.
-      const told = /^Failed to load resource: (the server responded with|net::ERR_(FAILED|CONNECTION_))/;
+      const told = /^Failed to load resource: (the server responded with|net::ERR_(FAILED|CONTENT_LENGTH))/;
       const loud = ["error", "warning"].includes(message.type());
       if (loud && !told.test(message.text())) this.trouble.push(`console: ${message.text()}`);
     });

@@ -1,5 +1,7 @@
 // Buying, as it goes wrong: nothing is paid twice, and the page says what happened.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 
 const paid = (request) => "payment-signature" in request.headers();
 
@@ -179,6 +181,71 @@ export const cases = {
     await stage.again.click();
     await stage.pay.waitFor();
     await stage.moved({ signed: 1, sent: 1, got: [0, 0] });
+    return stage;
+  },
+
+  async "a payment that was refused after its end is let go"(open) {
+    const stage = await open();
+    await stage.page.clock.install();
+    await stage.go("/weather");
+    let answer = (route) => route.abort();
+    await stage.page.route("**/weather", (route) => (paid(route.request()) ? answer(route) : route.continue()));
+    await stage.pay.click();
+    await stage.says("The answer did not arrive");
+    await stage.page.clock.fastForward(320_000);
+    await stage.again.waitFor();
+    answer = (route) => route.fulfill({ status: 402, json: { code: "too_late", detail: "it <i>expired</i>" } });
+    await stage.retry.click();
+    await stage.says("not accepted: it <i>expired</i> (too_late). It has expired");
+    assert.ok(await stage.pay.isVisible());
+    assert.equal(await stage.page.evaluate(() => sessionStorage.length), 0);
+    await stage.moved({ signed: 1, sent: 2, got: [0, 0] });
+    return stage;
+  },
+
+  async "an answer of another kind keeps the payment, and Retry-After may be a date"(open) {
+    const stage = await open();
+    await stage.page.clock.install();
+    await stage.go("/weather");
+    const time = await stage.page.evaluate(() => new Date(Date.now() + 60_000).toUTCString());
+    const answers = [
+      { status: 404, json: { detail: "nothing here", code: "gone" } },
+      { status: 429, headers: { "retry-after": time }, body: "<h1>slowly</h1>" },
+    ];
+    await stage.page.route("**/weather", (route) =>
+      paid(route.request()) && answers.length ? route.fulfill(answers.shift()) : route.continue());
+    await stage.pay.click();
+    await stage.says("The answer was 404 Not Found: nothing here (gone). You can send the same payment again");
+    await stage.retry.click();
+    await stage.says("It is not known yet whether the payment went through (429 Too Many Requests)");
+    assert.match(await stage.retry.innerText(), /Try again in (59|60) s/);
+    await stage.page.clock.runFor(61_000);
+    await stage.retry.click();
+    await stage.delivered(/sunny/);
+    await stage.moved({ signed: 1, sent: 3, got: [10_000, 0] });
+    return stage;
+  },
+
+  async "an answer that is cut off keeps the payment"(open) {
+    const stage = await open();
+    const receipt = Buffer.from(JSON.stringify({ success: true, transaction: "0x1" })).toString("base64");
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-length": 99, "payment-response": receipt });
+      response.write("half", () => response.destroy());
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    await stage.go("/weather");
+    let cut = 1;
+    await stage.page.route("**/weather", (route) =>
+      paid(route.request()) && cut-- > 0
+        ? route.continue({ url: `http://127.0.0.1:${server.address().port}/` })
+        : route.continue());
+    await stage.pay.click();
+    await stage.says("You have paid, but the answer was cut off");
+    await stage.retry.click();
+    await stage.delivered(/sunny/);
+    await stage.moved({ signed: 1, sent: 2, got: [10_000, 0] });
+    server.close();
     return stage;
   },
 

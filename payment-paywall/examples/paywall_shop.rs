@@ -2,25 +2,21 @@
 //!
 //! Prints one line of JSON that says what a test must know, then runs until its input ends.
 
-use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::response::{Html, IntoResponse};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use devnet::{Devnet, Fault, TokenSpec};
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use mpp_core::Mpp;
 use mpp_evm::{Charge, OnchainCharge};
-use payment_core::{
-    Ask, Clock as _, Gate, Paywall, Reply, Route, Secret, SystemClock, Timing, usd,
-};
+use payment_core::{Gate, Pricing, Quote, Route, Secret, Timing, usd};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_paywall::PaywallPage;
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
@@ -48,6 +44,18 @@ async fn main() -> Result<(), Failure> {
     let settler = Settler::connect(&net.rpc_url, key, options).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
+    let mut page = PaywallPage::builder()
+        .app_name("Tollgate Weather")
+        .logo(LOGO);
+    for token in &tokens {
+        page = page.token(
+            token.network(),
+            token.address.into(),
+            &token.symbol,
+            token.decimals,
+        );
+    }
+    let page = page.build()?;
     // All that a route can offer, and one token alone.
     let gate = |tokens: &[Token], mpp: bool| {
         let mut x402 = X402::new(OnchainFacilitator::new(settler.clone()));
@@ -62,21 +70,13 @@ async fn main() -> Result<(), Failure> {
             let mpp = Mpp::builder("shop.local", secret).method(charge).build()?;
             router = router.add(MPP_PRIORITY, mpp);
         }
-        Gate::builder(router).origin(&*url).build()
+        Gate::builder(router)
+            .origin(&*url)
+            .paywall(page.clone())
+            .build()
     };
     let (all, usdc) = (gate(&tokens, true)?, gate(&tokens[..1], false)?);
 
-    let mut page = PaywallPage::builder()
-        .app_name("Tollgate Weather")
-        .logo(LOGO);
-    for token in &tokens {
-        page = page.token(
-            token.network(),
-            token.address.into(),
-            &token.symbol,
-            token.decimals,
-        );
-    }
     let buyer = &net.buyers[0];
     let about = json!({
         "url": url,
@@ -85,9 +85,7 @@ async fn main() -> Result<(), Failure> {
         "seller": pay_to.to_string(),
         "price": 10_000,
     });
-    let app = shop(&all, &usdc)?
-        .layer(from_fn_with_state((Arc::new(page.build()?), url), paywall))
-        .merge(controls(Arc::new(net)));
+    let app = shop(&all, &usdc)?.merge(controls(Arc::new(net)));
     println!("{about}");
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
     // The test holds the other end.
@@ -115,6 +113,16 @@ fn shop(all: &Gate, usdc: &Gate) -> Result<Router, Failure> {
     let hostile = cent().description(HOSTILE);
     let broken = cent().timing(Timing::BeforeServing);
     let mpp = cent().only([mpp_core::MPP]);
+    // Dearer whenever it is asked for: what the page has said is what is paid.
+    let asked = AtomicU64::new(0);
+    let rising = Pricing::by(move |_| {
+        let price = match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => usd!("0.02"),
+            1 => usd!("0.03"),
+            _ => usd!("0.05"),
+        };
+        std::future::ready(Ok(Quote::from(price)))
+    });
     let sold = |gate: &Gate, path: &str, route: Route, handler: MethodRouter| {
         let layer = gate.priced(route)?;
         Ok::<_, Failure>(Router::new().route(path, handler.layer(layer)))
@@ -124,6 +132,7 @@ fn shop(all: &Gate, usdc: &Gate) -> Result<Router, Failure> {
         .merge(sold(all, "/both", cent(), any(report))?)
         .merge(sold(all, "/mpp", mpp, any(report))?)
         .merge(sold(usdc, "/weather", weather, any(report))?)
+        .merge(sold(usdc, "/rising", cent().pricing(rising), any(report))?)
         .merge(sold(usdc, "/hostile/{*rest}", hostile, any(report))?)
         .merge(sold(usdc, "/broken", broken, any(fails))?)
         .merge(sold(usdc, "/text", cent(), any(async || TEXT))?)
@@ -151,45 +160,6 @@ async fn file() -> impl IntoResponse {
         [(header::CONTENT_DISPOSITION, disposition)],
         vec![0u8, 1, 2, 3],
     )
-}
-
-/// Shows the page in the place of a 402 to clients that want HTML. The gate does this when it is
-/// given the paywall; then this function and its layer go, and the shop calls the builder's method.
-async fn paywall(
-    State((page, origin)): State<(Arc<PaywallPage>, String)>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Infallible> {
-    let head = request.headers();
-    let html = head.get(header::ACCEPT).is_some_and(|accept| {
-        let accept = accept.to_str().unwrap_or_default();
-        accept.starts_with("text/html")
-    });
-    let method = match *request.method() {
-        Method::POST => "POST",
-        _ => "GET",
-    };
-    let mut ask = Ask::new(SystemClock.now(), method, request.uri().path());
-    ask.resource = format!("{origin}{}", request.uri().path()).into();
-    ask.canonical = true;
-    ask.query = request.uri().query().map(Into::into);
-    ask.has_body = head.contains_key(header::CONTENT_LENGTH);
-    let (mut parts, body) = next.run(request).await.into_parts();
-    if !html || parts.status != StatusCode::PAYMENT_REQUIRED {
-        return Ok(Response::from_parts(parts, body));
-    }
-    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let mut reply = Reply::empty(parts.status);
-    reply.headers.clone_from(&parts.headers);
-    reply.body = body;
-    let Some(page) = page.page(&ask, &reply) else {
-        return Ok(Response::from_parts(parts, Body::from(reply.body)));
-    };
-    parts.headers.remove(header::CONTENT_LENGTH);
-    let html = http::HeaderValue::from_static("text/html; charset=utf-8");
-    parts.headers.insert(header::CONTENT_TYPE, html);
-    parts.headers.extend(page.headers);
-    Ok(Response::from_parts(parts, Body::from(page.html)))
 }
 
 /// What a test looks at and turns, beside the shop.

@@ -1,9 +1,9 @@
 //! What people see of a 402: a page that says what a request costs and pays it with the wallet in
 //! their browser.
 //!
-//! The gate shows it to clients that prefer HTML; all others get the answer that they know. The
-//! page is one document: no script, style, font or picture is loaded, and its
-//! `Content-Security-Policy` would not allow it.
+//! The gate that has it (`Gate::builder(..).paywall(page)`) shows it to clients that prefer HTML;
+//! all others get the answer that they know. The page is one document: no script, style, font or
+//! picture is loaded, and its `Content-Security-Policy` would not allow it.
 //!
 //! - A wallet signs x402's `exact` by EIP-3009. Other offers, and all of MPP, are shown with
 //!   the line for the `pay` command.

@@ -253,6 +253,12 @@ mod tests {
         );
         let json = json!({"accepts": vec![offer(); 20]}).to_string();
         assert_eq!(read(&json).ways.len(), MOST);
+        let json = json!({"accepts": [offer()]}).to_string();
+        let twice_named = json.replace("\"version\"", "\"name\":\"B\",\"version\"");
+        assert!(
+            read(&twice_named).ways.is_empty(),
+            "who reads the other one?"
+        );
         let mut twice = HeaderMap::new();
         let good = STANDARD.encode(json!({"accepts": [offer()]}).to_string());
         twice.append("payment-required", good.parse().unwrap());

@@ -58,29 +58,40 @@ impl View<'_> {
     }
 
     fn heading(&self) -> String {
-        let Some((price, network)) = self.sole() else {
+        let Some((price, rest)) = self.sole() else {
             let lead = self.word("lead_choice");
             return format!("<h1 id=\"heading\"><strong>{lead}</strong></h1>");
         };
-        let (lead, price) = (self.word("lead"), escape_html(price));
-        let on = network.map_or_else(String::new, |network| self.about_bdi("on", network));
-        format!("<h1 id=\"heading\">{lead} <strong>{price}</strong> {on}</h1>")
+        let lead = self.word("lead");
+        format!("<h1 id=\"heading\">{lead} <strong>{price}</strong>{rest}</h1>")
     }
 
-    /// The price where there is one way to pay, or one for wallets.
-    fn sole(&self) -> Option<(&str, Option<&str>)> {
+    /// The price where there is one way to pay, or one for wallets, and what comes after it.
+    fn sole(&self) -> Option<(String, String)> {
         let Facts { ways, others, .. } = self.facts;
+        let of = |way: &WayFacts| (escape_html(&way.price), self.after_price(way));
         if self.payable().count() == 1 {
-            let way = self.payable().next()?;
-            return Some((&way.price, Some(&way.network)));
+            return self.payable().next().map(of);
         }
         match (&ways[..], &others[..]) {
-            ([way], []) => Some((&way.price, Some(&way.network))),
+            ([way], []) => Some(of(way)),
             ([], [other]) if other.unit.is_none() => {
-                Some((other.price.as_deref()?, other.network.as_deref()))
+                let network = other.network.as_deref();
+                let on = network.map_or_else(String::new, |network| self.about_bdi("on", network));
+                Some((escape_html(other.price.as_deref()?), format!(" {on}")))
             }
             _ => None,
         }
+    }
+
+    /// Of what and on which network, the token by its address where it has no other name.
+    fn after_price(&self, way: &WayFacts) -> String {
+        let on = self.about_bdi("on", &way.network);
+        if way.number.is_some() {
+            return format!(" {on}");
+        }
+        let token = format!("<code>{}</code>", escape_html(&way.asset));
+        format!(" {} {on}", self.words.about("of", &token))
     }
 
     fn what(&self) -> String {
@@ -114,11 +125,11 @@ impl View<'_> {
             for (index, way) in self.payable().enumerate() {
                 let checked = if index == 0 { " checked" } else { "" };
                 let price = escape_html(&way.price);
-                let on = self.about_bdi("on", &way.network);
+                let rest = self.after_price(way);
                 let _ = write!(
                     html,
                     "<label class=\"way\"><input type=\"radio\" name=\"way\" value=\"{index}\"\
-                     {checked}><span><b>{price}</b> {on}</span></label>"
+                     {checked}><span><b>{price}</b>{rest}</span></label>"
                 );
             }
             html.push_str("</fieldset>");
@@ -175,12 +186,8 @@ impl View<'_> {
         let mut items = String::new();
         for way in self.facts.ways.iter().filter(|way| way.signing.is_none()) {
             let (price, scheme) = (escape_html(&way.price), escape_html(&way.scheme));
-            let on = self.about_bdi("on", &way.network);
-            let asset = match way.number {
-                Some(_) => String::new(),
-                None => format!(", <code>{}</code>", escape_html(&way.asset)),
-            };
-            let _ = write!(items, "<li>x402 {scheme}: <b>{price}</b> {on}{asset}</li>");
+            let rest = self.after_price(way);
+            let _ = write!(items, "<li>x402 {scheme}: <b>{price}</b>{rest}</li>");
         }
         for other in &self.facts.others {
             items.push_str(&self.other(other));

@@ -205,7 +205,7 @@ fn price_is_said_in_tokens_where_they_are_known() {
     unknown["asset"] = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C".into();
     unknown["network"] = "eip155:8453".into();
     let page = shown(&ask("/weather"), &offering(&[unknown]));
-    assert!(page.contains("<strong>10000 base units</strong> on <bdi>Base (eip155:8453)</bdi>"));
+    assert!(page.contains("<strong>10000 base units</strong> of <code>0x209693Bc6afc0C5328bA36FaF03C514EF312287C</code> on <bdi>Base (eip155:8453)</bdi>"));
     assert!(!page.contains("--max"), "no number is guessed");
     assert!(!page.contains("class=\"badge\""));
 }
@@ -224,6 +224,7 @@ fn script_learns_what_it_signs() {
     let data = data(&shown(&ask("/weather"), &offering(&[offer()])));
     assert_eq!(data["now"], NOW);
     assert_eq!(data["method"], "GET");
+    assert_eq!(data["canonical"], false);
     let way = &data["ways"][0];
     assert_eq!(
         way["signing"],
@@ -232,6 +233,10 @@ fn script_learns_what_it_signs() {
     assert_eq!(way["amount"], "10000", "a text: scripts round numbers");
     let accepted: Value = serde_json::from_str(way["accepted"].as_str().unwrap()).unwrap();
     assert_eq!(accepted, offer());
+    let mut canonical = ask("/weather");
+    canonical.canonical = true;
+    let page = shown(&canonical, &offering(&[offer()]));
+    assert_eq!(self::data(&page)["canonical"], true);
 }
 
 #[test]
@@ -254,7 +259,7 @@ fn each_protocol_is_shown_as_it_can_be_paid() {
     solana["network"] = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp".into();
     let page = shown(&ask("/"), &offering(&[offer(), offer(), solana]));
     assert_eq!(page.matches("type=\"radio\"").count(), 2);
-    assert!(page.contains("<li>x402 exact: <b>10000 base units</b> on <bdi>solana:"));
+    assert!(page.contains("<li>x402 exact: <b>10000 base units</b> of <code>0x036C"));
 }
 
 #[test]

@@ -2,13 +2,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::{TokioSpawn, reply};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use payment_core::{BoxError, IntoSseEvent, Meter, Problem, Reply, SseTerms, Tab};
+
+use crate::{TokioSpawn, reply};
 
 /// A response of server-sent events that is paid event by event, while it runs.
 ///

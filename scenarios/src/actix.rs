@@ -11,6 +11,7 @@ use actix_web::middleware::Condition;
 use actix_web::test::TestRequest;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, Error, HttpResponse, HttpServer, Responder, web};
+use bytes::Bytes;
 use payment_actix::{GateExt, Meter, Paid, PaymentMiddleware};
 use payment_core::{Route, usd};
 
@@ -102,7 +103,7 @@ fn app(
     for shelf in &shop.shelves {
         let handler = {
             let (shop, shelf) = (Arc::clone(shop), shelf.clone());
-            move |paid, meter| handle(Arc::clone(&shop), shelf.clone(), paid, meter)
+            move |paid, meter, body| handle(Arc::clone(&shop), shelf.clone(), paid, meter, body)
         };
         let resource = web::resource(shelf.path).route(web::route().to(handler));
         app = match &shelf.price {
@@ -145,6 +146,7 @@ async fn handle(
     shelf: Shelf,
     paid: Option<Paid>,
     meter: Option<Meter>,
+    body: Bytes,
 ) -> impl Responder {
     let Answer {
         status,
@@ -152,7 +154,7 @@ async fn handle(
         body,
     } = shelf
         .handler
-        .run(&shop.till, paid.map(|Paid(paid)| paid))
+        .run(&shop.till, paid.map(|Paid(paid)| paid), body)
         .await;
     let mut response = match body {
         Body::Whole(bytes) => HttpResponse::Ok().body(bytes),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use payment_tower::axum::{Meter, Paid};
 use payment_tower::{GateExt, PaymentLayer};
@@ -61,10 +62,14 @@ fn app(shop: &Arc<Shop>) -> Router {
     for shelf in &shop.shelves {
         let mut route = any({
             let (shop, shelf) = (Arc::clone(shop), shelf.clone());
-            move |paid, meter| handle(shop, shelf, paid, meter)
+            move |paid, meter, body| handle(shop, shelf, paid, meter, body)
         });
         if let Some(price) = &shelf.price {
-            route = route.layer(shop.gate.priced(price.clone()).unwrap());
+            route = match shop.gate.priced(price.clone()) {
+                Ok(layer) => route.layer(layer),
+                // Its price is read from the body.
+                Err(_) => route.layer(shop.gate.priced_by_body(price.clone()).unwrap()),
+            };
         }
         app = match shelf.mount {
             "" => app.route(shelf.path, route),
@@ -83,10 +88,11 @@ async fn handle(
     shelf: Shelf,
     paid: Option<Paid>,
     meter: Option<Meter>,
+    body: Bytes,
 ) -> Response {
     let answer = shelf
         .handler
-        .run(&shop.till, paid.map(|Paid(paid)| paid))
+        .run(&shop.till, paid.map(|Paid(paid)| paid), body)
         .await;
     let Answer {
         status,

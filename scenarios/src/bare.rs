@@ -125,11 +125,12 @@ fn app(shop: &Arc<Shop>) -> App {
 async fn handle(shop: Arc<Shop>, shelf: Shelf, request: Native) -> Result<Answered, Infallible> {
     let paid: Option<Paid> = request.extensions().get().cloned();
     let meter = paid.as_ref().and_then(|paid| paid.meter().cloned());
+    let body = request.into_body().collect().await.unwrap().to_bytes();
     let Answer {
         status,
         headers,
         body,
-    } = shelf.handler.run(&shop.till, paid).await;
+    } = shelf.handler.run(&shop.till, paid, body).await;
     let mut response = match body {
         Body::Whole(bytes) => answered(Response::new(Full::new(bytes))),
         Body::Pieces(pieces) => answered(Response::new(pieces)),

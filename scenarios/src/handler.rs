@@ -24,6 +24,8 @@ pub enum Handler {
     Uses(u64),
     /// Says what it knows of the payment.
     Tells,
+    /// Says what was sent to it.
+    Echoes,
     /// Panics.
     Panics,
     /// Never answers.
@@ -69,8 +71,8 @@ impl Handler {
         }
     }
 
-    /// Runs it, for whoever the framework says has paid.
-    pub async fn run(self, till: &Till, paid: Option<payment_core::Paid>) -> Answer {
+    /// Runs it, on the body of a request, for whoever the framework says has paid.
+    pub async fn run(self, till: &Till, paid: Option<payment_core::Paid>, body: Bytes) -> Answer {
         till.served.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
@@ -87,6 +89,7 @@ impl Handler {
                 paid.meter().expect("metered").report(units);
                 (200, Vec::new(), Body::Whole("used".into()))
             }
+            Self::Echoes => (200, Vec::new(), Body::Whole(body)),
             Self::Tells => {
                 let text = match paid {
                     None => "free".to_owned(),

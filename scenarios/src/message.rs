@@ -47,9 +47,16 @@ impl Request {
 
     /// Adds a body, with its length.
     #[must_use]
-    pub fn body(mut self, body: &'static str) -> Self {
-        self.body = body;
+    pub fn body(self, body: &'static str) -> Self {
         self.header("content-length", body.len().to_string())
+            .raw_body(body)
+    }
+
+    /// Adds a body, framed by headers of its own.
+    #[must_use]
+    pub const fn raw_body(mut self, body: &'static str) -> Self {
+        self.body = body;
+        self
     }
 
     /// Sends it over a connection of its own. `None` when that ends before a whole head has come.

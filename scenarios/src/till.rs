@@ -117,7 +117,10 @@ impl PaymentProtocol for AtTill {
         Ok(Some(Box::new(Offer {
             protocol: self.protocol,
             till: Arc::clone(&self.till),
-            price: route.price.to_string(),
+            price: match route.options.as_slice() {
+                [] => route.price.to_string(),
+                [option, ..] => option.price.to_string(),
+            },
             metered: route.is_metered(),
         })))
     }

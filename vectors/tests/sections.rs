@@ -60,7 +60,7 @@ const X402_CORE: &[(&str, Fate)] = &[
     ("parsePrice", Run("x402-core")),
     (
         "settlementOverrides",
-        Left("the scheme upto is not built yet"),
+        Run("x402-core: charges; the scheme upto is not built yet"),
     ),
     ("extensionEcho", Left("no extension is offered yet")),
     ("initFailures", Left(REFERENCE)),

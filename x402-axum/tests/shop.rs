@@ -13,7 +13,8 @@ use payment_core::{Clock, SystemClock};
 use payment_evm::LocalSigner;
 use tower::ServiceExt;
 use x402_axum::{
-    Account, ExactEvm, Facilitator, Gate, GateExt, Network, Paid, Token, X402, address, usd,
+    Account, CustomBody, ExactEvm, Facilitator, Gate, GateExt, Network, Page, Paid, Route, Token,
+    X402, address, usd,
 };
 use x402_core::wire::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, SupportedResponse, X_PAYMENT,
@@ -56,6 +57,10 @@ impl Facilitator for Yes {
 }
 
 fn shop(facilitator: &Arc<Yes>) -> Router {
+    shop_of(facilitator, Route::priced(usd!("0.01")))
+}
+
+fn shop_of(facilitator: &Arc<Yes>, route: Route) -> Router {
     let seller = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
     let usdc = Token::default_on(84532).unwrap();
     let x402 = X402::new(Arc::clone(facilitator)).accept(ExactEvm::new(usdc, seller));
@@ -67,7 +72,7 @@ fn shop(facilitator: &Arc<Yes>) -> Router {
         let payer = paid.payer().map(ToString::to_string).unwrap_or_default();
         format!("sunny for {} of {payer}", paid.amount())
     };
-    let priced = gate.priced(usd!("0.01")).unwrap();
+    let priced = gate.priced(route).unwrap();
     Router::new()
         .route("/weather", get(weather).layer(priced))
         .route("/health", get(async || "well"))
@@ -146,4 +151,48 @@ async fn what_has_no_price_is_free() {
     let response = ask(&shop(&facilitator), "/health", None).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(body(response).await, b"well");
+}
+
+#[tokio::test]
+async fn words_of_the_seller_leave_it_payable() {
+    let route = || Route::priced(usd!("0.01"));
+    let members = |_: &_| {
+        let lies = [
+            ("accepts", serde_json::Value::Null),
+            ("x402Version", 3.into()),
+        ];
+        CustomBody::json(lies.into_iter().chain([("sample", "sunny".into())]))
+    };
+    let facilitator = Arc::default();
+    let shop = shop_of(&facilitator, route().unpaid_body(members));
+    let refused = body(ask(&shop, "/weather", None).await).await;
+    let said: serde_json::Value = serde_json::from_slice(&refused).unwrap();
+    assert_eq!(said["sample"], "sunny");
+    let required: v1::PaymentRequired = serde_json::from_slice(&refused).unwrap();
+    let buyer = LocalSigner::random().unwrap();
+    let payment = buyer::pay_v1(&required.accepts[0], &buyer, SystemClock.now());
+    let payment = encode(&payment.await.unwrap()).unwrap();
+    let header = (&X_PAYMENT, &*payment);
+    is_sold_once(&shop, &facilitator, &buyer, header, &X_PAYMENT_RESPONSE).await;
+
+    // Where the whole body is the seller's, or a page is shown, the header says it.
+    let replaced = route()
+        .unpaid_body(|_| CustomBody::of("text/plain", "pay!"))
+        .paywall(|_: &_, _: &_| Some(Page::new("<p>pay!")));
+    for accept in ["*/*", "text/html"] {
+        let facilitator = Arc::default();
+        let shop = shop_of(&facilitator, replaced.clone());
+        let request = Request::get("/weather").header("accept", accept);
+        let request = request.body(Body::empty()).unwrap();
+        let refused = shop.clone().oneshot(request).await.unwrap();
+        let required = refused.headers()[PAYMENT_REQUIRED].as_bytes();
+        let required: v2::PaymentRequired = decode(required).unwrap();
+        let said = body(refused).await;
+        assert_eq!(said.starts_with(b"<p>"), accept == "text/html");
+        let now = SystemClock.now();
+        let payment = buyer::pay_v2(&required.resource, &required.accepts[0], &buyer, now);
+        let payment = encode(&payment.await.unwrap()).unwrap();
+        let header = (&PAYMENT_SIGNATURE, &*payment);
+        is_sold_once(&shop, &facilitator, &buyer, header, &PAYMENT_RESPONSE).await;
+    }
 }

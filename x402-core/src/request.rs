@@ -193,6 +193,10 @@ impl PaymentRequest {
     }
 
     fn v1_body(&self, more: &Beside<'_>) -> serde_json::Result<String> {
+        let mut requirements = self.offer.v1(&self.resource);
+        if let (Some(requirements), Charge::Exactly(units)) = (&mut requirements, self.charge) {
+            requirements.max_amount_required = units.to_string();
+        }
         serde_json::to_string(&Body {
             version: 1,
             payment_payload: PayloadV1 {
@@ -201,7 +205,7 @@ impl PaymentRequest {
                 network: self.network_name(),
                 payload: &self.payload,
             },
-            payment_requirements: self.offer.v1(&self.resource),
+            payment_requirements: requirements,
             more,
         })
     }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use alloy_primitives::address;
 use http::{HeaderMap, Request, StatusCode, request};
 use payment_core::{
-    Account, Admission, Asset, BoxFuture, ConfigError, Gate, HoldError, Limits, ManualClock,
-    Network, Outcome, Paid, Refusal, ReplayKey, Reply, Route, RouteGate, Served, Spawn, Timer,
-    Timestamp, Units, usd,
+    Account, Admission, Asset, BoxFuture, ChargeError, ConfigError, Gate, HoldError, Limits,
+    ManualClock, Network, Outcome, Paid, Refusal, ReplayKey, Reply, Route, RouteGate, Served,
+    Spawn, Timer, Timestamp, Units, usd,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -79,6 +79,14 @@ impl AnyPayment {
             payload: payload.to_owned(),
             echoed: None,
             settlement: Settlement::Transaction,
+        }
+    }
+
+    /// Of which the handler says how much is charged.
+    pub(crate) fn up_to(self) -> Self {
+        Self {
+            settlement: Settlement::UpTo,
+            ..self
         }
     }
 
@@ -291,6 +299,10 @@ pub(crate) struct Shop {
     pub(crate) served: Mutex<Vec<Paid>>,
     /// What the handler answers with.
     pub(crate) status: Mutex<StatusCode>,
+    /// What the handler charges, where it does.
+    pub(crate) charge: Mutex<Option<Units>>,
+    /// What came of that.
+    pub(crate) charged: Mutex<Vec<Result<(), ChargeError>>>,
 }
 
 #[derive(Clone)]
@@ -374,6 +386,8 @@ impl Shop {
             facilitator,
             served: Mutex::default(),
             status: Mutex::new(StatusCode::OK),
+            charge: Mutex::default(),
+            charged: Mutex::default(),
         }
     }
 
@@ -395,7 +409,10 @@ impl Shop {
             Admission::Answer(reply) => reply,
             Admission::Priced(job) => {
                 let status = *self.status.lock().unwrap();
-                let serve = |paid| {
+                let serve = |paid: Paid| {
+                    if let Some(units) = *self.charge.lock().unwrap() {
+                        self.charged.lock().unwrap().push(paid.charge(units));
+                    }
                     self.served.lock().unwrap().push(paid);
                     async move { Ok::<_, ()>(Page(status)) }
                 };

@@ -26,9 +26,12 @@ pub(crate) fn by_demand(sold: &Sold) -> Pricing {
         let cents = sold.load(Ordering::SeqCst).checked_add(10)?;
         usd!("0.01").checked_mul(cents)
     };
-    // An error closes the gate: nothing is sold at a price that nobody knows.
-    let quote = move |_| std::future::ready(price().map(Quote::from).ok_or("too dear".into()));
-    Pricing::by(quote).grace(Duration::from_secs(60))
+    let pricing = Pricing::by(move |_| {
+        let price = price();
+        // An error closes the gate: nothing is sold at a price that nobody knows.
+        async move { Ok(price.ok_or("too dear")?.into()) }
+    });
+    pricing.grace(Duration::from_secs(60))
 }
 
 /// Who is paid depends on the request as well.

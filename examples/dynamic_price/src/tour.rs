@@ -62,7 +62,7 @@ async fn ask(buyer: &Buyer<LocalSigner>, shop: &str, path: &str) -> Result<(), F
     let reply = buyer.get(format!("{shop}{path}")).send().await?;
     let status = reply.status();
     let paid = reply.payment().map(|payment| payment.price());
-    let paid = paid.map_or("free".to_owned(), |price| format!("paid ${price}"));
+    let paid = paid.map_or_else(|| "free".to_owned(), |price| format!("paid ${price}"));
     let answer = reply.into_response();
     if status == StatusCode::OK {
         println!("    {paid}: {}", answer.text().await?.trim_end());

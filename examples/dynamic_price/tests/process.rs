@@ -8,9 +8,9 @@ use stage::program::{Serving, command, run};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dynamic_price");
 
-#[test]
-fn each_request_has_its_price_and_it_adds_up() {
-    let (code, said, wrong) = run(command(PROGRAM, &[])).unwrap();
+#[tokio::test]
+async fn each_request_has_its_price_and_it_adds_up() {
+    let (code, said, wrong) = run(command(PROGRAM, &[])).await.unwrap();
     assert_eq!((code, &*wrong), (Some(0), ""), "{said}");
     let mut lines = said.lines();
     // In this order.
@@ -37,7 +37,9 @@ fn each_request_has_its_price_and_it_adds_up() {
 
 #[tokio::test]
 async fn it_stays_up_and_sells_to_whom_it_has_invited() {
-    let shop = Serving::start(command(PROGRAM, &["--serve"])).unwrap();
+    let shop = Serving::start(command(PROGRAM, &["--serve"]))
+        .await
+        .unwrap();
     assert!(shop.url.ends_with("/map?size=large"), "{}", shop.url);
     let unpaid = stage::http().unwrap().get(&shop.url).send().await.unwrap();
     assert_eq!(unpaid.status(), 402);
@@ -51,9 +53,11 @@ async fn it_stays_up_and_sells_to_whom_it_has_invited() {
     assert_eq!(paid.status(), 200);
 }
 
-#[test]
-fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
-    let wrong = run(command(PROGRAM, &["--serve", "--port", "x"])).unwrap();
+#[tokio::test]
+async fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
+    let wrong = run(command(PROGRAM, &["--serve", "--port", "x"]))
+        .await
+        .unwrap();
     let usage = "--port: no port; usage: dynamic_price [--serve [--port N]]\n".to_owned();
     assert_eq!(wrong, (Some(2), String::new(), usage));
 
@@ -61,5 +65,5 @@ fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
     half.env("FACILITATOR_URL", "https://facilitator.example");
     half.env("PAY_TO", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
     let line = "ARTIST: is not set, and others are\n".to_owned();
-    assert_eq!(run(half).unwrap(), (Some(2), String::new(), line));
+    assert_eq!(run(half).await.unwrap(), (Some(2), String::new(), line));
 }

@@ -8,9 +8,9 @@ use stage::program::{Serving, command, run};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mpp_only");
 
-#[test]
-fn the_tour_pays_a_cent_once_and_it_adds_up() {
-    let (code, said, wrong) = run(command(PROGRAM, &[])).unwrap();
+#[tokio::test]
+async fn the_tour_pays_a_cent_once_and_it_adds_up() {
+    let (code, said, wrong) = run(command(PROGRAM, &[])).await.unwrap();
     assert_eq!((code, &*wrong), (Some(0), ""), "{said}");
     for line in [
         "        mpp evm charge: 10000 units of 0x036CbD53842c5426634e7929541eC2318f3dCF7e",
@@ -27,7 +27,9 @@ fn the_tour_pays_a_cent_once_and_it_adds_up() {
 
 #[tokio::test]
 async fn it_stays_up_and_sells_to_whom_it_has_invited() {
-    let shop = Serving::start(command(PROGRAM, &["--serve"])).unwrap();
+    let shop = Serving::start(command(PROGRAM, &["--serve"]))
+        .await
+        .unwrap();
     let unpaid = stage::http().unwrap().get(&shop.url).send().await.unwrap();
     assert_eq!(unpaid.status(), 402);
     // No x402 here.
@@ -44,9 +46,9 @@ async fn it_stays_up_and_sells_to_whom_it_has_invited() {
     assert_eq!(paid.status(), 200);
 }
 
-#[test]
-fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
-    let wrong = run(command(PROGRAM, &["tour"])).unwrap();
+#[tokio::test]
+async fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
+    let wrong = run(command(PROGRAM, &["tour"])).await.unwrap();
     let usage = "usage: mpp_only [--serve [--port N]]\n".to_owned();
     assert_eq!(wrong, (Some(2), String::new(), usage));
 
@@ -56,5 +58,13 @@ fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
     half.env("MPP_REALM", "shop.example");
     half.env("MPP_SECRET_KEY", "a key that nobody knows, of 32 bytes");
     let line = "SETTLER_KEY: is not set, and others are\n".to_owned();
-    assert_eq!(run(half).unwrap(), (Some(2), String::new(), line));
+    assert_eq!(run(half).await.unwrap(), (Some(2), String::new(), line));
+
+    let mut odd = command(PROGRAM, &["--serve"]);
+    odd.env("RPC_URL", "https://rpc.example");
+    odd.env("SETTLER_KEY", "no key at all");
+    odd.env("MPP_REALM", "shop.example");
+    odd.env("MPP_SECRET_KEY", "a key that nobody knows, of 32 bytes");
+    let line = "SETTLER_KEY: is not a private key\n".to_owned();
+    assert_eq!(run(odd).await.unwrap(), (Some(2), String::new(), line));
 }

@@ -8,9 +8,9 @@ use stage::program::{Serving, command, run};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sse_chat");
 
-#[test]
-fn the_tour_pays_each_token_tops_up_closes_and_adds_up() {
-    let (code, said, wrong) = run(command(PROGRAM, &[])).unwrap();
+#[tokio::test]
+async fn the_tour_pays_each_token_tops_up_closes_and_adds_up() {
+    let (code, said, wrong) = run(command(PROGRAM, &[])).await.unwrap();
     assert_eq!((code, &*wrong), (Some(0), ""), "{said}");
     for line in [
         "        mpp evm session: 100 units of 0x036CbD53842c5426634e7929541eC2318f3dCF7e",
@@ -31,7 +31,9 @@ fn the_tour_pays_each_token_tops_up_closes_and_adds_up() {
 
 #[tokio::test]
 async fn it_stays_up_and_streams_to_whom_it_has_invited() {
-    let shop = Serving::start(command(PROGRAM, &["--serve"])).unwrap();
+    let shop = Serving::start(command(PROGRAM, &["--serve"]))
+        .await
+        .unwrap();
     let unpaid = stage::http().unwrap().get(&shop.url).send().await.unwrap();
     assert_eq!(unpaid.status(), 402);
     let buyer = Buyer::builder(LocalSigner::from_hex(&shop.key).unwrap())
@@ -53,14 +55,14 @@ async fn it_stays_up_and_streams_to_whom_it_has_invited() {
     assert_eq!((closed.spent(), closed.dispute()), (usd!("0.0011"), None));
 }
 
-#[test]
-fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
-    let wrong = run(command(PROGRAM, &["--json"])).unwrap();
+#[tokio::test]
+async fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
+    let wrong = run(command(PROGRAM, &["--json"])).await.unwrap();
     let usage = "usage: sse_chat [--serve [--port N]]\n".to_owned();
     assert_eq!(wrong, (Some(2), String::new(), usage));
 
     let mut half = command(PROGRAM, &["--serve"]);
     half.env("CHANNELS_DIR", "channels");
     let line = "RPC_URL: is not set, and others are\n".to_owned();
-    assert_eq!(run(half).unwrap(), (Some(2), String::new(), line));
+    assert_eq!(run(half).await.unwrap(), (Some(2), String::new(), line));
 }

@@ -1,8 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use actix_web::http::Version;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, web};
+use payment_actix::PaymentMiddleware;
+use payment_core::{Admission, Admit, MemoryReplayGuard, RequestHead};
 use scenarios::Till;
 
 use crate::shop::{PRICE, priced, send};
@@ -71,4 +73,35 @@ async fn the_host_is_the_one_that_was_asked_for() {
         let line = offered(request).await;
         assert!(line.contains(&format!("url=\"{url}\"")), "{line}");
     }
+}
+
+/// Prices nothing, and writes down by which pattern a handler was found.
+#[derive(Clone, Default)]
+struct Patterns(Arc<Mutex<Vec<Option<String>>>>);
+
+impl Admit for Patterns {
+    type Guard = MemoryReplayGuard;
+
+    fn admit(&self, head: &dyn RequestHead) -> Option<Admission> {
+        let pattern = head.pattern().map(ToOwned::to_owned);
+        self.0.lock().unwrap().push(pattern);
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_pattern_is_told_in_full() {
+    let patterns = Patterns::default();
+    let inner = web::resource("/b/{c}")
+        .wrap(PaymentMiddleware::new(patterns.clone()))
+        .to(async || "found");
+    let app = App::new()
+        .wrap(PaymentMiddleware::new(patterns.clone()))
+        .service(web::scope("/a").service(inner));
+    let app = init_service(app).await;
+    for path in ["/a/b/c", "/nowhere"] {
+        send(&app, TestRequest::with_uri(path).to_request()).await;
+    }
+    let full = Some("/a/b/{c}".to_owned());
+    assert_eq!(*patterns.0.lock().unwrap(), [full.clone(), full, None]);
 }

@@ -2,6 +2,7 @@
 //! `scenarios`; here is what only actix can do wrong.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bodies;
 mod extracting;
 mod failing;
 mod heads;

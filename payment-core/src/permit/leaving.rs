@@ -48,10 +48,10 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         Ok(())
     }
 
-    /// What the handler did is not delivered: whoever can is told to undo it, once.
-    fn throw_away(&mut self) {
+    /// What the handler did is not delivered: whoever can is told to undo it. Once, as a permit that
+    /// has ended tells nobody anything.
+    fn throw_away(&self) {
         if self.ran == Ran::Done {
-            self.ran = Ran::No;
             self.tell(|hooks, at| hooks.compensate(at));
         }
     }

@@ -7,8 +7,8 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TooMany;
 
-const MOST: usize = 256;
-const MOST_BYTES: usize = 64 * 1024;
+const MOST: usize = 128;
+const MOST_BYTES: usize = 32 * 1024;
 
 /// Visits each reading of a path, the path as it stands there first. The case of letters and a slash
 /// at the end are left as they are. Allocates nothing for a path
@@ -61,7 +61,7 @@ fn is_dots(segment: &[u8]) -> bool {
 
 pub(super) type Step = fn(&[u8]) -> Vec<u8>;
 
-pub(super) const STEPS: [Step; 12] = [
+pub(super) const STEPS: [Step; 11] = [
     rooted,
     |path| decoded(path, |_| true),
     // Some keep what would change the number of segments, some what would be decoded once more,
@@ -76,7 +76,6 @@ pub(super) const STEPS: [Step; 12] = [
     slashes_forward,
     without_parameters,
     until_the_query,
-    without_controls,
     without_blanks_and_controls,
     without_dots,
     collapsed,
@@ -125,13 +124,6 @@ fn without_parameters(path: &[u8]) -> Vec<u8> {
 fn until_the_query(path: &[u8]) -> Vec<u8> {
     let end = path.iter().position(|byte| b"?#\0".contains(byte));
     path[..end.unwrap_or(path.len())].to_vec()
-}
-
-fn without_controls(path: &[u8]) -> Vec<u8> {
-    path.iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_control())
-        .collect()
 }
 
 fn without_blanks_and_controls(path: &[u8]) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! question.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod answering;
 mod caching;
 mod disconnect;
 #[cfg(feature = "axum")]
@@ -11,5 +12,6 @@ mod holding;
 mod metering;
 mod methods;
 mod paying;
+mod reading;
 mod service;
 mod till;

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,24 +9,36 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use payment_core::Spawn;
-use payment_tower::{GateExt, TokioSpawn};
+use payment_core::{
+    Admission, Admit, MemoryReplayGuard, Pricing, Quote, RequestHead, Route, RouteGate, Spawn,
+};
+use payment_tower::{GateExt, PaymentLayer, ReadBody, TokioSpawn};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::till::{PAY, PRICE, Till};
 
 /// Panics when the very instance that is called was not polled ready before.
-struct Strict {
+struct Strict<B> {
     ready: bool,
+    takes: PhantomData<fn(B)>,
 }
 
-impl Clone for Strict {
-    fn clone(&self) -> Self {
-        Self { ready: false }
+impl<B> Strict<B> {
+    fn new() -> Self {
+        Self {
+            ready: false,
+            takes: PhantomData,
+        }
     }
 }
 
-impl Service<Request<()>> for Strict {
+impl<B> Clone for Strict<B> {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl<B> Service<Request<B>> for Strict<B> {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -35,7 +48,7 @@ impl Service<Request<()>> for Strict {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<()>) -> Self::Future {
+    fn call(&mut self, _: Request<B>) -> Self::Future {
         assert!(
             std::mem::take(&mut self.ready),
             "called before it was ready"
@@ -59,7 +72,7 @@ async fn the_instance_that_was_polled_ready_is_called() {
         .gate()
         .priced(PRICE)
         .unwrap()
-        .layer(Strict { ready: false });
+        .layer(Strict::<()>::new());
     let preflight = Request::options("/")
         .header("origin", "https://shop.example")
         .header("access-control-request-method", "GET");
@@ -75,6 +88,74 @@ async fn the_instance_that_was_polled_ready_is_called() {
     let response = service.clone().oneshot(request(Method::GET, "n3")).await;
     assert_eq!(response.unwrap().status(), StatusCode::OK);
     assert_eq!(till.settles(), 3);
+}
+
+/// A table in which some paths are priced by their body, some by nothing, and some not at all.
+#[derive(Clone)]
+struct Table {
+    by_body: RouteGate,
+    fixed: RouteGate,
+}
+
+impl Table {
+    fn of(&self, head: &dyn RequestHead) -> Option<&RouteGate> {
+        match head.path() {
+            "/body" => Some(&self.by_body),
+            "/fixed" => Some(&self.fixed),
+            _ => None,
+        }
+    }
+}
+
+impl Admit for Table {
+    type Guard = MemoryReplayGuard;
+
+    fn admit(&self, head: &dyn RequestHead) -> Option<Admission> {
+        Some(self.of(head)?.admit(head))
+    }
+
+    fn reads_body(&self, head: &dyn RequestHead) -> Option<usize> {
+        Admit::reads_body(self.of(head)?, head)
+    }
+}
+
+#[tokio::test]
+async fn the_instance_that_was_polled_ready_is_called_once_the_body_is_read() {
+    let till = Till::new();
+    let pricing = Pricing::by(async |_| Ok(Quote::Standard)).reading_body(4);
+    let table = Table {
+        by_body: till
+            .gate()
+            .route(Route::priced(PRICE).pricing(pricing))
+            .unwrap(),
+        fixed: till.gate().route(PRICE).unwrap(),
+    };
+    let layers = (ReadBody::new(table.clone()), PaymentLayer::new(table));
+    let mut service = layers.layer(Strict::<Full<Bytes>>::new());
+    for (path, nonce, body, status) in [
+        ("/body", "n1", "body", 200),
+        ("/body", "", "body", 402),
+        ("/body", "n2", "bodies", 413),
+        ("/free", "", "bodies", 200),
+        ("/body", "n3", "", 200),
+        ("/fixed", "n4", "bodies", 200),
+        ("/fixed", "", "bodies", 402),
+        ("/free", "n5", "", 200),
+        ("/body", "n6", "body", 200),
+    ] {
+        let mut request = Request::post(path);
+        if !nonce.is_empty() {
+            request = request.header(PAY, nonce);
+        }
+        let request = request.body(Full::<Bytes>::from(body)).unwrap();
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(response.status(), status, "{path} {nonce}");
+    }
+    let request = Request::get("/body").header(PAY, "n7");
+    let request = request.body(Full::default()).unwrap();
+    let response = service.clone().oneshot(request).await;
+    assert_eq!(response.unwrap().status(), StatusCode::OK);
+    assert_eq!(till.settles(), 5);
 }
 
 /// Ready when told; then fails.

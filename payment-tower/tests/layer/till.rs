@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use payment_core::{
-    Account, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, Limits, Meter,
-    Money, Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName, Purpose,
-    Receipt, Refusal, ReplayKey, RequestHead, Route, Short, Soon, Tab, Timestamp, Units, usd,
+    Account, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, GateBuilder,
+    Limits, Meter, Money, Offering, Paid, Payment, PaymentProtocol, Pending, Problem, ProtocolName,
+    Purpose, Receipt, Refusal, ReplayKey, RequestHead, Route, Short, Soon, Tab, Timestamp, Units,
+    usd,
 };
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
@@ -136,11 +137,14 @@ impl Till {
         Gate::new(TestPay(Arc::clone(self)))
     }
 
+    pub(crate) fn builder(self: &Arc<Self>) -> GateBuilder {
+        Gate::builder(TestPay(Arc::clone(self)))
+    }
+
     pub(crate) fn gate_holding(self: &Arc<Self>, held_body: usize) -> Gate {
         let mut limits = Limits::default();
         limits.held_body = held_body;
-        let builder = Gate::builder(TestPay(Arc::clone(self))).limits(limits);
-        builder.build().unwrap()
+        self.builder().limits(limits).build().unwrap()
     }
 
     pub(crate) fn settles(&self) -> usize {

@@ -3,7 +3,9 @@ use proptest::prelude::*;
 /// Spellings of a path that some server, proxy or framework takes for the path itself.
 pub(crate) fn spellings(path: &str) -> Vec<String> {
     let (before, last) = path.rsplit_once('/').unwrap();
-    let (first, behind) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+    let (first, behind) = path[1..]
+        .split_once('/')
+        .unwrap_or_else(|| (&path[1..], ""));
     let encoded = |upper: bool| {
         let escape = |byte: u8| match upper {
             true => format!("%{byte:02X}"),

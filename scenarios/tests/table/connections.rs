@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use scenarios::{Actix, Axum, Bare, Handler, Stack};
+use scenarios::{Actix, Axum, Bare, Handler, Request, Stack};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::shops::{PRICE, shop};
+use crate::shops::{PRICE, settled_first, shop};
 
 const LAST: &str = "GET /free HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
@@ -80,4 +80,20 @@ async fn an_unread_body_is_no_request_on_hyper_alone() {
 #[tokio::test]
 async fn an_unread_body_is_no_request_on_actix() {
     a_body_is_no_request::<Actix>().await;
+}
+
+/// What breaks off after it was paid is not passed off as whole.
+async fn a_broken_stream_is_seen<S: Stack>() {
+    let breaks = Handler::Streams(vec![Ok("sun"), Err("reset"), Ok("ny")]);
+    let shop = shop().sell("/weather", settled_first(), breaks);
+    let stack = S::open(Arc::new(shop)).await;
+    let read = stack.send(&Request::get("/weather").pay("good-1")).await;
+    assert!(read.is_none_or(|reply| !reply.whole), "{}", S::NAME);
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_seen_on_every_stack() {
+    a_broken_stream_is_seen::<Axum>().await;
+    a_broken_stream_is_seen::<Bare>().await;
+    a_broken_stream_is_seen::<Actix>().await;
 }

@@ -76,7 +76,7 @@ pub(crate) async fn when_free<S: Stack>(stack: &S, request: &Request) -> Option<
 
 /// Gives the tasks that requests have left behind their turns, on whatever thread they are.
 pub(crate) async fn settled_down(done: impl Fn() -> bool) {
-    for _ in 0..10_000 {
+    for _ in 0..1_000_000 {
         if done() {
             return;
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::shop::{PAYER, Shop, TRANSACTION, base_offer, pay_v1, pay_v2};
 use crate::{FacilitatorFault, SettleAnswer, VerifyAnswer};
 
+mod charges;
 mod unproven;
 
 const V2: &str = "payment-signature";

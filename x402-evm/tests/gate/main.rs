@@ -4,6 +4,8 @@
 
 mod attacks;
 mod deferred;
+mod options;
+mod prices;
 #[path = "../support/shop.rs"]
 #[allow(dead_code)]
 mod shop;

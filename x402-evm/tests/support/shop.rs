@@ -2,10 +2,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alloy_primitives::{Address, address};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, request};
 use payment_core::{
-    Admission, BoxFuture, Gate, HoldError, ManualClock, Outcome, Reply, Route, RouteGate, Served,
-    Spawn, Timer, Timestamp, usd,
+    Admission, BoxFuture, Gate, HoldError, ManualClock, Outcome, Reply, RequestHead, Route,
+    RouteGate, Served, Spawn, Timer, Timestamp, usd,
 };
 use payment_evm::{LocalSigner, Token};
 use serde_json::Value;
@@ -93,6 +93,42 @@ impl Served for Page {
     }
 }
 
+/// A request whose body was gathered.
+struct Head {
+    parts: request::Parts,
+    body: Option<bytes::Bytes>,
+}
+
+impl RequestHead for Head {
+    fn method(&self) -> &str {
+        self.parts.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.parts.authority()
+    }
+
+    fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    fn body(&self) -> Option<&bytes::Bytes> {
+        self.body.as_ref()
+    }
+
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.parts.each_value(name, visit);
+    }
+}
+
 pub struct Got {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -115,6 +151,21 @@ pub struct Offers {
     pub v1: v1::PaymentRequired,
 }
 
+impl Offers {
+    /// What a 402 offers.
+    pub fn of(got: &Got) -> Self {
+        let PaymentRequiredAnswer::V2(v2) = read_payment_required(&got.headers, &got.raw).unwrap()
+        else {
+            panic!();
+        };
+        let none = HeaderMap::new();
+        let PaymentRequiredAnswer::V1(v1) = read_payment_required(&none, &got.raw).unwrap() else {
+            panic!();
+        };
+        Self { v2, v1 }
+    }
+}
+
 impl Shop {
     pub fn new<F: Facilitator>(
         facilitator: F,
@@ -128,13 +179,17 @@ impl Shop {
     }
 
     pub fn accepting<F: Facilitator>(x402: X402<F>, buyer: LocalSigner, now: u64) -> Self {
+        let route = Route::priced(usd!("0.01")).pay_within(Duration::from_secs(60));
+        Self::on(x402, route, buyer, now)
+    }
+
+    pub fn on<F: Facilitator>(x402: X402<F>, route: Route, buyer: LocalSigner, now: u64) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(now)));
         let gate = Gate::builder(x402)
             .clock(Arc::clone(&clock))
             .origin("https://api.example.com")
             .build()
             .unwrap();
-        let route = Route::priced(usd!("0.01")).pay_within(Duration::from_secs(60));
         let route = gate.route(route).unwrap();
         Self {
             route,
@@ -149,12 +204,23 @@ impl Shop {
     }
 
     pub async fn get(&self, headers: &[(&str, &str)]) -> Got {
-        let mut request = Request::get("/weather");
+        self.send("GET", "/weather", None, headers).await
+    }
+
+    pub async fn send(
+        &self,
+        method: &str,
+        uri: &str,
+        body: Option<&'static str>,
+        headers: &[(&str, &str)],
+    ) -> Got {
+        let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (head, ()) = request.body(()).unwrap().into_parts();
-        let reply = match self.route.admit(&head) {
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let body = body.map(|text| text.into());
+        let reply = match self.route.admit(&Head { parts, body }) {
             Admission::Answer(reply) => reply,
             Admission::Priced(job) => {
                 let serve = |_| async { Ok::<_, ()>(Page) };
@@ -177,16 +243,7 @@ impl Shop {
 
     /// What an unpaid request is told, read as each version reads it.
     pub async fn offers(&self) -> Offers {
-        let got = self.get(&[]).await;
-        let PaymentRequiredAnswer::V2(v2) = read_payment_required(&got.headers, &got.raw).unwrap()
-        else {
-            panic!();
-        };
-        let none = HeaderMap::new();
-        let PaymentRequiredAnswer::V1(v1) = read_payment_required(&none, &got.raw).unwrap() else {
-            panic!();
-        };
-        Offers { v2, v1 }
+        Offers::of(&self.get(&[]).await)
     }
 
     pub async fn sign_v2(&self) -> v2::PaymentPayload {

@@ -611,6 +611,45 @@ fn t96_the_origin_that_is_named_may_read_what_it_paid_for() {
 }
 
 #[test]
+fn t96_a_table_lets_pages_read_too() {
+    let gate =
+        Gate::builder(FakeProtocol(World::new())).cors(Cors::origins(["https://page.example"]));
+    let gate = gate.build().unwrap();
+    let table = gate.table().route("/a/b", priced()).unwrap();
+    let table = table.route("/*", priced()).unwrap().build().unwrap();
+    let ask = |request: Builder| {
+        let request = request.header("origin", "https://page.example");
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let unread = Answer::from(table.unread(&head, Unread::TooLarge));
+        assert_eq!(unread.status, 413);
+        let admitted = table.admit(&head).unwrap();
+        let answer = match admitted {
+            Admission::Answer(reply) => reply.into(),
+            Admission::Priced(job) => job.answer_at_once().unwrap().into(),
+        };
+        [answer, unread]
+    };
+    let preflight = || {
+        let asked = ("access-control-request-method", "GET");
+        http::Request::options("/c").header(asked.0, asked.1)
+    };
+    for (request, status) in [
+        (http::Request::get("/c"), 402),
+        (http::Request::get("//a/B"), 400),
+        (preflight(), 204),
+    ] {
+        let [answer, unread] = ask(request);
+        assert_eq!(answer.status, status);
+        for answer in [answer, unread] {
+            let allowed = answer.header("access-control-allow-origin");
+            assert_eq!(allowed, "https://page.example", "{status}");
+            let vary = answer.header("vary").to_ascii_lowercase();
+            assert!(vary.contains("origin"), "{status}");
+        }
+    }
+}
+
+#[test]
 fn t96_a_handler_that_allows_an_origin_exposes_the_receipt() {
     let mut stand = Stand::new(priced());
     let expose = |stand: &Stand, name| {

@@ -21,6 +21,7 @@ pub(super) struct Tasks {
     waiting: Arc<Mutex<Vec<BoxFuture<'static, ()>>>>,
     /// Whether time passes.
     passes: Arc<AtomicBool>,
+    slept: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Spawn for Tasks {
@@ -31,7 +32,8 @@ impl Spawn for Tasks {
 
 impl Timer for Tasks {
     /// Ends after some polls, while time passes.
-    fn sleep(&self, _: std::time::Duration) -> BoxFuture<'static, ()> {
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        self.slept.lock().unwrap().push(time);
         let passes = Arc::clone(&self.passes);
         let mut polls = 0;
         Box::pin(std::future::poll_fn(move |_| {
@@ -45,6 +47,11 @@ impl Timer for Tasks {
 }
 
 impl Tasks {
+    /// How long anything was to wait.
+    pub(super) fn slept(&self) -> Vec<Duration> {
+        self.slept.lock().unwrap().clone()
+    }
+
     /// Lets time pass for what waits, or holds it.
     pub(super) fn time_passes(&self, passes: bool) {
         self.passes.store(passes, Ordering::SeqCst);
@@ -225,6 +232,10 @@ impl Shop {
                     world.hang().await;
                     StatusCode::OK
                 }
+                Act::HangAndFail => {
+                    world.hang().await;
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
                 Act::Panic => panic!("handler panicked"),
                 Act::Fail => return Err("handler failed"),
                 Act::Ok => StatusCode::OK,
@@ -279,7 +290,7 @@ impl Shop {
                 }
             }
         };
-        if free {
+        if free && seen.delivered() {
             self.staff.has_granted();
         } else if seen.delivered() {
             let name = credential.split(':').next().unwrap().to_owned();

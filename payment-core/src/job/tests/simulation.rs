@@ -1,10 +1,14 @@
 //! Many buyers, few credentials, everything that can go wrong, in an order drawn from a seed.
 //!
-//! `TOLLGATE_SIM_SEED` replays a run, `TOLLGATE_SIM_STEPS` lengthens it.
+//! `TOLLGATE_SIM_SEED` replays a run, `TOLLGATE_SIM_STEPS` lengthens it, `TOLLGATE_SIM_SEEDS` says how
+//! many there are.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 use super::shop::*;
+use super::staff::*;
 use super::world::*;
 
 /// SplitMix64: small, and the same everywhere.
@@ -32,7 +36,16 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-const CREDENTIALS: [&str; 6] = ["a:1", "b:1", "c:2", "d:2", "e:3", "f:0"];
+const CREDENTIALS: [&str; 8] = [
+    "a:1",
+    "b:1",
+    "c:2",
+    "d:2",
+    "e:3",
+    "f:0",
+    "provable:4",
+    "never:4",
+];
 const PATHS: [&str; 4] = ["/a", "/a?x=1", "/first", "/first/b"];
 const STEPS: [&str; 9] = [
     "bind",
@@ -44,6 +57,16 @@ const STEPS: [&str; 9] = [
     "settle",
     "reconcile",
     "challenge",
+];
+const SAYS: [Say; 8] = [
+    Say::Nothing,
+    Say::Decide,
+    Say::Grant,
+    Say::Fail,
+    Say::PanicAtOnce,
+    Say::PanicLater,
+    Say::Hang,
+    Say::HangAndPanic,
 ];
 const ACTS: [Act; 7] = [
     Act::Refuse,
@@ -57,6 +80,9 @@ const ACTS: [Act; 7] = [
 
 struct Street {
     shop: Shop,
+    hooks: usize,
+    /// Whether a runtime has ended with all its tasks.
+    torn_down: bool,
     visits: Vec<(&'static str, Visit)>,
 }
 
@@ -76,6 +102,9 @@ impl Street {
     }
 
     fn step(&mut self, dice: &mut Dice) {
+        if self.hooks > 0 && dice.below(6) == 0 {
+            return self.instruct(dice);
+        }
         match dice.below(16) {
             0..=3 => {
                 let credential = dice.of(&CREDENTIALS);
@@ -101,8 +130,26 @@ impl Street {
                 .fail(dice.below(4), dice.of(&[Write::Lost, Write::Done])),
             13 => self.shop.world.let_go(1),
             14 => self.shop.wait(dice.of(&[1, 10, 119, 120])),
-            15 if dice.below(20) == 0 => self.shop.tasks.tear_down(),
+            15 if dice.below(20) == 0 => {
+                self.shop.tasks.tear_down();
+                self.torn_down = true;
+            }
             _ => {}
+        }
+    }
+
+    /// Tells a hook what to say, or time to pass.
+    fn instruct(&self, dice: &mut Dice) {
+        match dice.below(4) {
+            0 => self.shop.tasks.time_passes(dice.below(2) == 0),
+            1 => self
+                .shop
+                .staff
+                .script(dice.of(&LISTENING), &[dice.of(&SAYS)]),
+            _ => self
+                .shop
+                .staff
+                .script(dice.of(&DECIDING), &[dice.of(&SAYS)]),
         }
     }
 
@@ -111,18 +158,44 @@ impl Street {
             let name = credential.split(':').next().unwrap();
             let (moved, delivered) = (self.shop.world.moved(name), self.shop.delivered(name));
             assert!(moved <= 1, "{label}: {name} was settled {moved} times");
+            // Only what a hook takes upon itself goes unpaid, and nothing twice.
+            let staff = &self.shop.staff;
+            let (waived, refunded) = (staff.waived(name), staff.refunded(name));
             assert!(
-                delivered <= moved,
-                "{label}: {name}: {delivered} for {moved}"
+                delivered + refunded <= moved + waived,
+                "{label}: {name}: {delivered} and {refunded} refunds for {moved}"
+            );
+            assert!(
+                delivered + refunded <= 1,
+                "{label}: {name}: {delivered} and {refunded} refunds"
             );
         }
     }
+
+    /// What handlers did was delivered or undone, and never both.
+    fn assert_undone(&self, label: &str) {
+        let shop = &self.shop;
+        let sum = |counts: &BTreeMap<String, u32>| counts.values().sum::<u32>() as usize;
+        let taken = sum(&shop.delivered.lock().unwrap()) + shop.staff.granted();
+        let undone = shop.staff.times("compensate") / self.hooks;
+        let done = shop.world.done.load(Ordering::SeqCst);
+        assert!(
+            taken + undone <= done,
+            "{label}: {taken} and {undone} of {done}"
+        );
+        assert!(
+            self.torn_down || taken + undone == done,
+            "{label}: {taken} and {undone} of {done}"
+        );
+    }
 }
 
-fn simulate(seed: u64, steps: u64) -> (u32, u32) {
+fn simulate(seed: u64, steps: u64, hooks: usize) -> (u32, u32) {
     let mut dice = Dice(seed);
     let mut street = Street {
-        shop: Shop::new(),
+        shop: Shop::staffed(hooks),
+        hooks,
+        torn_down: false,
         visits: Vec::new(),
     };
     for step in 0..steps {
@@ -131,6 +204,8 @@ fn simulate(seed: u64, steps: u64) -> (u32, u32) {
     }
     // In the end all goes well, and nobody's place is lost.
     street.shop.world.forget_script();
+    street.shop.staff.forget_script();
+    street.shop.tasks.time_passes(true);
     street.shop.guard.heal();
     street.shop.world.let_go(1000);
     while let Some((credential, mut visit)) = street.visits.pop() {
@@ -145,31 +220,55 @@ fn simulate(seed: u64, steps: u64) -> (u32, u32) {
         street.shop.in_flight.is_empty(),
         "seed {seed}: a place is lost"
     );
+    if street.hooks > 0 {
+        street.assert_undone(&format!("seed {seed} at the end"));
+    }
     // Who has paid gets it yet, whatever went wrong, unless it was being stored as delivered when
     // the runtime ended.
-    let sum = |counts: &std::collections::BTreeMap<String, u32>| counts.values().sum();
+    let sum = |counts: &BTreeMap<String, u32>| counts.values().sum();
     let moved = sum(&street.shop.world.moved.lock().unwrap());
     (moved, sum(&street.shop.delivered.lock().unwrap()))
 }
 
-#[test]
-fn no_order_of_events_settles_twice_or_delivers_unpaid() {
+/// Runs many seeds, or the one that is asked for; answers how much was settled and delivered.
+fn simulate_all(hooks: usize) -> Option<(u32, u32)> {
     let steps = variable("TOLLGATE_SIM_STEPS").unwrap_or(200);
     if let Some(seed) = variable("TOLLGATE_SIM_SEED") {
         println!("TOLLGATE_SIM_SEED={seed} TOLLGATE_SIM_STEPS={steps}");
-        simulate(seed, steps);
-        return;
+        simulate(seed, steps, hooks);
+        return None;
     }
     let (mut moved, mut delivered) = (0, 0);
-    for seed in 0..40 {
+    for seed in 0..variable("TOLLGATE_SIM_SEEDS").unwrap_or(40) {
         println!("TOLLGATE_SIM_SEED={seed} TOLLGATE_SIM_STEPS={steps}");
-        let (m, d) = simulate(seed, steps);
+        let (m, d) = simulate(seed, steps, hooks);
         moved += m;
         delivered += d;
     }
+    Some((moved, delivered))
+}
+
+#[test]
+fn no_order_of_events_settles_twice_or_delivers_unpaid() {
     // The runs are not so unlucky that nothing was at stake.
+    let Some((moved, delivered)) = simulate_all(0) else {
+        return;
+    };
     assert!(
         moved > 100 && delivered > 40,
         "{moved} settled, {delivered} delivered"
     );
+}
+
+#[test]
+fn no_order_of_events_with_hooks_settles_twice_or_gives_twice() {
+    for hooks in [1, 2] {
+        let Some((moved, delivered)) = simulate_all(hooks) else {
+            continue;
+        };
+        assert!(
+            moved > 60 && delivered > 25,
+            "{moved} settled, {delivered} delivered"
+        );
+    }
 }

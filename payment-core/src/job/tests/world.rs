@@ -27,6 +27,8 @@ pub(super) enum Act {
     UnknownMoved,
     /// Waits for [`World::let_go`], then does `Ok`.
     Hang,
+    /// The same, and then fails. Of the handler only.
+    HangAndFail,
     /// Panics. A settlement has moved the money before.
     Panic,
 }
@@ -442,7 +444,7 @@ impl Payment for FakePayment {
             pause().await;
             match act {
                 Act::Refuse | Act::Forbid => Err(refused("settle").into()),
-                Act::Fail => Err(Fault::upstream("settle", "down").into()),
+                Act::Fail | Act::HangAndFail => Err(Fault::upstream("settle", "down").into()),
                 Act::Unknown => Err(unknown(b"not moved")),
                 Act::UnknownMoved => {
                     self.world.move_money(&self.name);
@@ -469,7 +471,7 @@ impl Payment for FakePayment {
             let act = self.world.act("reconcile");
             pause().await;
             match act {
-                Act::Fail => Err(Fault::upstream("reconcile", "down").into()),
+                Act::Fail | Act::HangAndFail => Err(Fault::upstream("reconcile", "down").into()),
                 Act::Unknown | Act::UnknownMoved => Err(unknown(b"")),
                 Act::Panic => panic!("reconcile panicked"),
                 Act::Hang | Act::Ok | Act::Refuse | Act::Forbid => {

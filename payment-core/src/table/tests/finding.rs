@@ -19,6 +19,10 @@ fn the_first_key_that_takes_a_request_prices_it() {
     ] {
         assert_eq!(find(&keys, &asked(request)), Key(found), "{request}");
     }
+    // The root is one path, with its slash and without.
+    for request in ["GET /", "GET "] {
+        assert_eq!(find(&["/", "/*"], &asked(request)), Key(0), "{request:?}");
+    }
     // A star before a name comes first too.
     let keys = [
         "POST /files/*",
