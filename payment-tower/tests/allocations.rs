@@ -87,7 +87,9 @@ fn priced_shop() -> Router {
 
 fn shop() -> Router {
     let handler = || get(async || "sunny");
-    Router::new().route(FREE, handler()).route(PRICED, handler())
+    Router::new()
+        .route(FREE, handler())
+        .route(PRICED, handler())
 }
 
 /// Requests of one kind.
@@ -150,9 +152,9 @@ where
             let response = at_once(service.call(request)).unwrap();
             let (head, body) = response.into_parts();
             let mut body = pin!(body);
-            while let Some(frame) =
-                at_once(std::future::poll_fn(|context| body.as_mut().poll_frame(context)))
-            {
+            while let Some(frame) = at_once(std::future::poll_fn(|context| {
+                body.as_mut().poll_frame(context)
+            })) {
                 black_box(frame.is_ok());
             }
             status = head.status;
@@ -217,4 +219,3 @@ fn an_unpaid_402_allocates_so_often_and_no_more() {
     let without = allocations(shop(), UNPAID.without_gate());
     assert!(allocations(priced_shop(), UNPAID) <= without + UNPAID_402 + 1);
 }
-
