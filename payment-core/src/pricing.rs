@@ -109,7 +109,8 @@ impl Pricing {
         self
     }
 
-    /// How long a quote stays good when the price moves. Zero: the price of the moment counts.
+    /// How long a quote stays good when the price moves. Zero: the price of the moment counts. What
+    /// was begun at a quoted price is followed up at it, however late.
     ///
     /// A buyer who pays in time pays what was quoted, whether the price rose or fell, and as often
     /// as it asks for the very same meanwhile. Buyers of x402 version 1 bring no quote: for them the
