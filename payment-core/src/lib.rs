@@ -36,6 +36,7 @@ mod hooks;
 mod inflight;
 mod job;
 mod json;
+mod late;
 mod limits;
 mod memory;
 mod meter;

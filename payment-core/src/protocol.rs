@@ -44,8 +44,10 @@ pub trait PaymentProtocol: Send + Sync + 'static {
         100
     }
 
-    /// Makes the offers of one route, once, when the route is built. `None` when this protocol
-    /// is not taken there.
+    /// Makes the offers of one route, when the route is built; and of a route that is priced for
+    /// each request, with each of them. Where the route has options, an offer for each of them that
+    /// this protocol takes, in their order: see [`Route::with_option`]. `None` when this protocol is
+    /// not taken there.
     ///
     /// # Errors
     ///

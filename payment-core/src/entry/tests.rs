@@ -171,11 +171,48 @@ async fn a_quote_that_has_run_out_pays_a_price_that_stands() {
 async fn without_grace_the_price_of_the_moment_counts() {
     let stall = Stall::on(|pricing| Route::priced(CHEAP).pricing(pricing.grace(Duration::ZERO)));
     stall.prices(|_| Ok(CHEAP.into()));
-    assert_eq!(stall.get("/", None).await.quote, None);
-    let forged = stall.seal("/", CHEAP);
+    let quote = stall.get("/", None).await.quote.unwrap();
     stall.prices(|_| Ok(DEAR.into()));
-    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&forged)))).await;
+    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&quote)))).await;
     assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!((stall.served(), stall.settled()), (0, 0));
+}
+
+/// Whoever may have paid is not told to pay again, though its price is not asked any more.
+#[tokio::test]
+async fn i4_what_was_begun_at_a_quoted_price_is_followed_up_at_it() {
+    for grace in [Duration::ZERO, Duration::from_secs(60)] {
+        let stall = Stall::on(|pricing| {
+            Route::priced(CHEAP)
+                .pricing(pricing.grace(grace))
+                .timing(Timing::BeforeServing)
+        });
+        stall.prices(|_| Ok(CHEAP.into()));
+        let quote = stall.get("/", None).await.quote.unwrap();
+        stall.answers(StatusCode::INTERNAL_SERVER_ERROR);
+        let begun = paid("a", CHEAP, Some(&quote));
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!(got.status, StatusCode::INTERNAL_SERVER_ERROR);
+        tokio::task::yield_now().await;
+        // Paid, and not delivered; then the price moves and the quote runs out.
+        stall.answers(StatusCode::OK);
+        stall.prices(|_| Ok(DEAR.into()));
+        stall.clock.advance(Duration::from_secs(61));
+        let fresh = paid("b", CHEAP, Some(&quote));
+        let got = stall.get("/", Some(&fresh)).await;
+        assert_eq!((got.status.as_u16(), &*got.code), (402, "other_price"));
+        assert_eq!(got.prices.as_deref(), Some("0.02"));
+        let got = stall.get("/?other", Some(&begun)).await;
+        assert_eq!(
+            got.status,
+            StatusCode::PAYMENT_REQUIRED,
+            "of this request alone"
+        );
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!((got.status, stall.settled()), (StatusCode::OK, 1));
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!((got.status.as_u16(), &*got.code), (402, "spent"));
+    }
 }
 
 /// Prices `?size=large` at two cents, all else at one.
