@@ -86,7 +86,10 @@ fn main() -> Result<(), Failure> {
     let on = |(framework, is_first)| {
         Cases::new(&runtime, &shops, framework, is_first, only.as_deref(), pace)
     };
-    let mut on = frameworks.map(on).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut on = frameworks
+        .map(on)
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
     for cases in &mut on {
         let measured = inside::measure(cases, &curve, pace)?;
         table::print_inside(cases, &measured);

@@ -135,9 +135,8 @@ fn serve(listener: TcpListener, shop: &Shop) -> Result<(), Failure> {
                     server.disable_signals().listen(listener)?.run().await
                 }
                 Shop::Routes { weather, report } => {
-                    let app = move || {
-                        ActixApp::new().configure(priced(weather.clone(), report.clone()))
-                    };
+                    let app =
+                        move || ActixApp::new().configure(priced(weather.clone(), report.clone()));
                     let server = HttpServer::new(app).workers(1).tcp_nodelay(true);
                     server.disable_signals().listen(listener)?.run().await
                 }

@@ -7,7 +7,9 @@ use http::{HeaderMap, Request};
 use mpp_core::Mpp;
 use mpp_evm::Charge;
 use mpp_evm::session::{Ledger, MemoryChannelStore};
-use payment_core::{Admission, Gate, PaymentProtocol, Route, RouteGate, RouteTable, Secret, Timing, usd};
+use payment_core::{
+    Admission, Gate, PaymentProtocol, Route, RouteGate, RouteTable, Secret, Timing, usd,
+};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use tollgate_benches::Failure;
 use tollgate_benches::session::{Noon, session, token};

@@ -3,10 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use alloy_primitives::B256;
-use payment_evm::{EvmSignature, LocalSigner, PublicKey};
 use crate::Failure;
 use crate::number::each;
+use alloy_primitives::B256;
+use payment_evm::{EvmSignature, LocalSigner, PublicKey};
 
 /// Which operation a request can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

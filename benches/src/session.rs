@@ -120,11 +120,7 @@ impl Wallet {
     /// # Errors
     ///
     /// Where it can't be signed.
-    pub fn voucher(
-        &self,
-        channel: ChannelId,
-        cumulative: u128,
-    ) -> Result<HeaderValue, Failure> {
+    pub fn voucher(&self, channel: ChannelId, cumulative: u128) -> Result<HeaderValue, Failure> {
         let voucher = Voucher {
             channel,
             cumulative,
