@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
+use crate::stamp::RECEIPTS;
 use crate::{
     Account, Ask, BoxFuture, ConfigError, Denied, Fault, Meter, Paid, Refusal, ReplayKey, Reply,
     RequestHead, Route, Soon, Timestamp, Units,
@@ -295,7 +296,13 @@ impl Receipt {
     /// The headers that can stand in a response.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
-            Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+            // Those that are mostly there are known, and need not be made anew.
+            let mut known = RECEIPTS.into_iter();
+            let name = match known.find(|known| known.as_str() == name) {
+                Some(known) => known,
+                None => name.parse().ok()?,
+            };
+            Some((name, HeaderValue::from_str(value).ok()?))
         })
     }
 }
