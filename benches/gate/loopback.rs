@@ -1,15 +1,16 @@
-//! The app behind `axum::serve`, asked over kept-alive connections.
+//! The app behind the server of its framework, asked over kept-alive connections.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use http::StatusCode;
-
-use crate::cases::{Case, Cases};
-use crate::{Failure, Pace};
+use tollgate_benches::Failure;
 use tollgate_benches::number::{each, median, thousandths};
+
+use crate::Pace;
+use crate::asked::Asked;
+use crate::cases::{Case, Cases};
 
 /// Connections, each with one request under way.
 const CONNECTIONS: usize = 4;
@@ -27,11 +28,15 @@ pub(crate) struct Loopback {
 
 /// Measures every case, in turns with the bare handler.
 pub(crate) fn measure(cases: &mut Cases, pace: Pace) -> Result<Vec<Loopback>, Failure> {
-    let Cases { bare, all } = cases;
-    let mut client = Client::new(bare.app.clone())?;
+    let Cases {
+        framework,
+        bare,
+        all,
+    } = cases;
+    let mut client = Client::new(framework.serve_somewhere(&bare.shop)?)?;
     let mut measured = Vec::with_capacity(all.len());
-    for case in all {
-        let mut of_case = Client::new(case.app.clone())?;
+    for case in all.iter_mut().filter(|case| case.kind.goes_over_loopback()) {
+        let mut of_case = Client::new(framework.serve_somewhere(&case.shop)?)?;
         measured.push(beside(&mut client, bare, &mut of_case, case, pace)?);
     }
     Ok(measured)
@@ -44,7 +49,7 @@ fn beside(
     case: &mut Case,
     pace: Pace,
 ) -> Result<Loopback, Failure> {
-    let batch = if case.has_curve {
+    let batch = if case.kind.has_curve() {
         pace.loopback_curve_batch
     } else {
         pace.loopback_batch
@@ -65,8 +70,8 @@ fn beside(
 
 /// Time of one request, of so many.
 fn turn(client: &mut Client, case: &mut Case, batch: usize) -> Result<u64, Failure> {
-    let requests = (0..batch).map(|_| case.bytes());
-    let requests = requests.collect::<Result<Vec<_>, _>>()?;
+    let asked = case.batch(batch)?;
+    let requests: Vec<_> = asked.iter().map(Asked::bytes).collect();
     let mut answers = Vec::with_capacity(batch);
     let start = Instant::now();
     client.ask(&requests, &mut answers)?;
@@ -77,33 +82,11 @@ fn turn(client: &mut Client, case: &mut Case, batch: usize) -> Result<u64, Failu
     Ok(each(took, batch))
 }
 
-/// Serves an app on a thread and a runtime of its own, for as long as the program runs.
-fn serve(app: Router) -> Result<SocketAddr, Failure> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    let address = listener.local_addr()?;
-    listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-                // Without it the numbers tell of the kernel's timers; the answers stay right.
-                let _ = stream.set_nodelay(true);
-            });
-            axum::serve(listener, app).await
-        })
-    });
-    Ok(address)
-}
-
 /// A few connections to one server.
 struct Client(Vec<Connection>);
 
 impl Client {
-    fn new(app: Router) -> Result<Self, Failure> {
-        let address = serve(app)?;
+    fn new(address: SocketAddr) -> Result<Self, Failure> {
         let connections = (0..CONNECTIONS).map(|_| Connection::open(address));
         connections.collect::<Result<_, _>>().map(Self)
     }

@@ -1,8 +1,10 @@
 //! The gate beside a bare handler, in one run.
 //!
-//! - In process: one call of the axum app after the other on a current-thread runtime. Time and
+//! - On axum and on actix-web, each beside its own bare handler.
+//! - In process: one call of the app after the other on a current-thread runtime. Time and
 //!   allocations of one request, and what of them a bare handler does not have.
-//! - Over loopback: `axum::serve` on a thread of its own, a few kept-alive connections.
+//! - Over loopback: `axum::serve` on a thread, `HttpServer` with one worker, and a few kept-alive
+//!   connections.
 //! - Every case is measured in short turns with the bare handler, and what is printed are medians
 //!   of the turns, so that a busy machine changes both sides alike.
 //! - Credentials are signed before anything is timed, and each is used once. The answer of every
@@ -11,20 +13,27 @@
 //! `--quick` takes a few turns only. `--only <part of a name>` measures the cases of that name in
 //! process, for a profiler.
 
+mod app;
+mod asked;
 mod cases;
 mod inside;
 mod loopback;
+mod on_actix;
+mod on_axum;
 mod shop;
 mod table;
 mod till;
 mod wallet;
 
-use std::error::Error;
+use std::rc::Rc;
+
+use tollgate_benches::Failure;
+use tollgate_benches::curve::{Curve, Operation};
 
 use crate::cases::Cases;
-
-/// Whatever kept a benchmark from being run.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+use crate::on_actix::ACTIX;
+use crate::on_axum::AXUM;
+use crate::shop::Shops;
 
 /// How many turns are taken, and how long they are.
 #[derive(Clone, Copy, Debug)]
@@ -67,18 +76,30 @@ fn main() -> Result<(), Failure> {
         false => FULL,
     };
     let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let mut cases = Cases::new(&runtime, pace)?;
-    if let Some(part) = &only {
-        cases.all.retain(|case| case.name.contains(part.as_str()));
+    let runtime = Rc::new(tokio::runtime::Builder::new_current_thread().build()?);
+    let (curve, shops) = (Curve::new(pace.curve_batch)?, Shops::new()?);
+    table::print_curve(
+        inside::alone(&curve, Operation::Recover, pace)?,
+        inside::alone(&curve, Operation::Verify, pace)?,
+    );
+    let frameworks = [(AXUM, true), (ACTIX, false)];
+    let on = |(framework, is_first)| {
+        Cases::new(&runtime, &shops, framework, is_first, only.as_deref(), pace)
+    };
+    let mut on = frameworks
+        .map(on)
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    for cases in &mut on {
+        let measured = inside::measure(cases, &curve, pace)?;
+        table::print_inside(cases, &measured);
     }
-    let curve = inside::curve(pace)?;
-    let inside = inside::measure(&runtime, &mut cases, pace)?;
-    table::print_inside(&cases, &curve, &inside);
     if only.is_some() {
         return Ok(());
     }
-    let loopback = loopback::measure(&mut cases, pace)?;
-    table::print_loopback(&cases, &loopback);
+    for cases in &mut on {
+        let measured = loopback::measure(cases, pace)?;
+        table::print_loopback(cases, &measured);
+    }
     Ok(())
 }

@@ -1,83 +1,147 @@
-use axum::Router;
-use axum::routing::get;
+//! What is sold, whatever the framework.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, Request};
 use mpp_core::Mpp;
 use mpp_evm::Charge;
-use payment_core::{Gate, Route, Secret, Timing, usd};
-use payment_evm::Token;
+use mpp_evm::session::{Ledger, MemoryChannelStore};
+use payment_core::{
+    Admission, Gate, PaymentProtocol, Route, RouteGate, RouteTable, Secret, Timing, usd,
+};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
-use payment_tower::GateExt;
+use tollgate_benches::Failure;
+use tollgate_benches::session::{Noon, session, token};
 use x402_core::X402;
 use x402_evm::ExactEvm;
 
-use crate::Failure;
 use crate::till::{Backend, Till};
-
-/// What stands in front of the priced routes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taking {
-    /// Nothing: the same app without a gate.
-    Nothing,
-    /// Both protocols, MPP first.
-    Both,
-    /// x402 alone.
-    X402,
-    /// MPP alone.
-    Mpp,
-}
 
 /// The route that is never priced.
 pub(crate) const FREE: &str = "/health";
 /// The route that is priced where there is a gate.
 pub(crate) const PRICED: &str = "/weather";
+/// Another one, that settles first.
+pub(crate) const REPORT: &str = "/report";
 /// What is asked for when the origin is known.
 pub(crate) const HOST: &str = "api.example.com";
 
 const SELLER: alloy_primitives::Address =
     alloy_primitives::address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
 
-/// USDC on Base Sepolia.
-pub(crate) fn token() -> Result<Token, Failure> {
-    Token::default_on(84532).ok_or_else(|| "a chain without a default token".into())
+/// What stands in front of the routes. Clones share what was used.
+#[derive(Clone, Debug)]
+pub(crate) enum Shop {
+    /// Nothing: the same app without a gate.
+    Bare,
+    /// A gate of its own on each priced route.
+    Routes {
+        weather: RouteGate,
+        report: RouteGate,
+    },
+    /// A table around all of them.
+    Table(RouteTable),
 }
 
-/// An app of one free route and two that are priced where there is a gate.
-pub(crate) fn app(taking: Taking) -> Result<Router, Failure> {
-    let (weather, report) = (get(async || "sunny"), get(async || "sunny since Monday"));
-    let (weather, report) = match gate(taking)? {
-        None => (weather, report),
-        Some(gate) => {
-            let first = Route::priced(usd!("0.02")).timing(Timing::BeforeServing);
-            let description = Route::priced(usd!("0.01")).description("The weather of today");
-            (
-                weather.layer(gate.priced(description)?),
-                report.layer(gate.priced(first)?),
-            )
-        }
-    };
-    Ok(Router::new()
-        .route(FREE, get(async || "well"))
-        .route(PRICED, weather)
-        .route("/report", report))
+/// The shops, each with what it takes.
+#[derive(Debug)]
+pub(crate) struct Shops {
+    /// Both protocols, MPP first.
+    pub(crate) both: Shop,
+    /// The same prices in a table.
+    pub(crate) table: Shop,
+    pub(crate) x402: Shop,
+    pub(crate) mpp: Shop,
+    /// Vouchers of sessions.
+    pub(crate) session: Shop,
+    /// The channels that those are of.
+    pub(crate) ledger: Arc<Ledger<MemoryChannelStore>>,
 }
 
-fn gate(taking: Taking) -> Result<Option<Gate>, Failure> {
-    let x402 =
-        || -> Result<_, Failure> { Ok(X402::new(Till).accept(ExactEvm::new(token()?, SELLER))) };
-    let mpp = || -> Result<_, Failure> {
-        let charge = Charge::new(token()?, SELLER).settle_with(Backend);
-        Ok(Mpp::builder(HOST, Secret::new([7; 32]))
-            .method(charge)
-            .build()?)
-    };
-    let builder = match taking {
-        Taking::Nothing => return Ok(None),
-        Taking::Both => Gate::builder(
+impl Shops {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let both = gate(
             PaymentRouter::new()
                 .add(MPP_PRIORITY, mpp()?)
                 .add(X402_PRIORITY, x402()?),
-        ),
-        Taking::X402 => Gate::builder(x402()?),
-        Taking::Mpp => Gate::builder(mpp()?),
-    };
-    Ok(Some(builder.origin(format!("https://{HOST}")).build()?))
+        )?;
+        let (method, ledger) = session()?;
+        let vouchers = Mpp::builder(HOST, Secret::new([7; 32])).method(method);
+        let vouchers = Gate::builder(vouchers.build()?)
+            .origin(format!("https://{HOST}"))
+            .clock(Noon)
+            .build()?;
+        Ok(Self {
+            table: table(&both)?,
+            both: routes(&both)?,
+            x402: routes(&gate(x402()?)?)?,
+            mpp: routes(&gate(mpp()?)?)?,
+            session: routes(&vouchers)?,
+            ledger,
+        })
+    }
+}
+
+fn gate(protocol: impl PaymentProtocol) -> Result<Gate, Failure> {
+    let builder = Gate::builder(protocol).origin(format!("https://{HOST}"));
+    Ok(builder.build()?)
+}
+
+fn x402() -> Result<X402<Till>, Failure> {
+    Ok(X402::new(Till).accept(ExactEvm::new(token()?, SELLER)))
+}
+
+fn mpp() -> Result<Mpp, Failure> {
+    let charge = Charge::new(token()?, SELLER).settle_with(Backend);
+    let mpp = Mpp::builder(HOST, Secret::new([7; 32])).method(charge);
+    Ok(mpp.build()?)
+}
+
+fn weather() -> Route {
+    // A day, so that the challenges of vouchers live for as long as a benchmark takes.
+    let day = std::time::Duration::from_secs(24 * 3600);
+    Route::priced(usd!("0.01"))
+        .description("The weather of today")
+        .pay_within(day)
+}
+
+fn report() -> Route {
+    Route::priced(usd!("0.02")).timing(Timing::BeforeServing)
+}
+
+fn routes(gate: &Gate) -> Result<Shop, Failure> {
+    Ok(Shop::Routes {
+        weather: gate.route(weather())?,
+        report: gate.route(report())?,
+    })
+}
+
+fn table(gate: &Gate) -> Result<Shop, Failure> {
+    let table = gate
+        .table()
+        .route("GET /weather", weather())?
+        .route("/report", report())?
+        .route("GET /archive/{year}", weather())?;
+    Ok(Shop::Table(table.build()?))
+}
+
+/// A request for the priced route.
+fn head() -> Result<Parts, Failure> {
+    let request = Request::get(PRICED).header(http::header::HOST, HOST);
+    Ok(request.body(())?.into_parts().0)
+}
+
+impl Shop {
+    /// The headers of a 402.
+    pub(crate) fn challenge(&self) -> Result<HeaderMap, Failure> {
+        let Self::Routes { weather, .. } = self else {
+            return Err("no gate of one route".into());
+        };
+        let Admission::Priced(job) = weather.admit(&head()?) else {
+            return Err("answered without a job".into());
+        };
+        let reply = job.answer_at_once().ok_or("no answer at once")?;
+        Ok(reply.headers)
+    }
 }

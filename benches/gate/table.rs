@@ -1,17 +1,29 @@
 //! What was measured, beside what is aimed at.
 
-use crate::cases::Cases;
-use crate::inside::{Curve, Inside};
-use crate::loopback::Loopback;
 use tollgate_benches::number::{fraction, median, nanos, per_second};
+
+use crate::cases::Cases;
+use crate::inside::Inside;
+use crate::loopback::Loopback;
 
 /// What a paid request may take beside the curve, whatever the finer aims say.
 const WITHOUT_CURVE: &str = "everything but the curve in a paid request: < 15000 ns";
 
-pub(crate) fn print_inside(cases: &Cases, curve: &Curve, measured: &[Inside]) {
+/// The curve alone, in picoseconds.
+pub(crate) fn print_curve(recovery: u64, verification: u64) {
+    println!("\nthe curve alone, one operation\n");
+    for (name, time) in [("recovery", recovery), ("verification", verification)] {
+        let nanos = nanos(i64::try_from(time).unwrap_or(i64::MAX));
+        println!("{name:<30} {nanos:>8} {:>10}", per_second(time));
+    }
+    println!("\naim for {WITHOUT_CURVE}");
+}
+
+pub(crate) fn print_inside(cases: &Cases, measured: &[Inside]) {
     let bare = median(measured.iter().map(|inside| inside.bare));
     let bare_allocations = median(measured.iter().map(|inside| inside.bare_allocations));
-    println!("\nin process, one request (medians; no curve: quiet tenth)\n");
+    let name = cases.framework.name;
+    println!("\n{name}, in process, one request (medians; no curve: quiet tenth)\n");
     println!(
         "{:<30} {:>8} {:>10} {:>8} {:>9} {:>10} {:>10} {:>7} {:>7}  aim",
         "", "ns", "req/s", "of bare", "+ ns", "no curve", "+ ns", "allocs", "+ ours"
@@ -19,7 +31,7 @@ pub(crate) fn print_inside(cases: &Cases, curve: &Curve, measured: &[Inside]) {
     let whole = |picoseconds: u64| nanos(i64::try_from(picoseconds).unwrap_or(i64::MAX));
     println!(
         "{:<30} {:>8} {:>10} {:>8} {:>9} {:>10} {:>10} {bare_allocations:>7}",
-        cases.bare.name,
+        cases.bare.kind.name,
         whole(bare),
         per_second(bare),
         fraction(1000),
@@ -34,42 +46,38 @@ pub(crate) fn print_inside(cases: &Cases, curve: &Curve, measured: &[Inside]) {
         };
         println!(
             "{:<30} {:>8} {:>10} {:>8} {:>9} {all:>10} {beyond:>10} {:>7} {:>7}  {}",
-            case.name,
+            case.kind.name,
             whole(inside.time),
             per_second(inside.time),
             fraction(inside.ratio),
             nanos(inside.beyond),
             inside.allocations,
             i128::from(inside.allocations) - i128::from(inside.bare_allocations),
-            case.aims.inside,
+            case.kind.aims.inside,
         );
     }
-    println!(
-        "{:<30} {:>8} {:>10}",
-        "signature recovery alone",
-        whole(curve.time),
-        per_second(curve.time)
-    );
-    println!("\naim for {WITHOUT_CURVE}");
 }
 
 pub(crate) fn print_loopback(cases: &Cases, measured: &[Loopback]) {
     let bare = median(measured.iter().map(|loopback| loopback.bare));
-    println!("\nover loopback, kept-alive connections\n");
+    let name = cases.framework.name;
+    println!("\n{name}, over loopback, kept-alive connections\n");
     println!("{:<30} {:>10} {:>8}  aim", "", "req/s", "of bare");
     println!(
         "{:<30} {:>10} {:>8}",
-        cases.bare.name,
+        cases.bare.kind.name,
         per_second(bare),
         fraction(1000)
     );
-    for (case, loopback) in cases.all.iter().zip(measured) {
+    let over = cases.all.iter();
+    let over = over.filter(|case| case.kind.goes_over_loopback());
+    for (case, loopback) in over.zip(measured) {
         println!(
             "{:<30} {:>10} {:>8}  {}",
-            case.name,
+            case.kind.name,
             per_second(loopback.time),
             fraction(loopback.ratio),
-            case.aims.loopback,
+            case.kind.aims.loopback,
         );
     }
 }

@@ -1,38 +1,28 @@
 //! Credentials, signed before anything is timed.
 
-use axum::Router;
-use axum::body::Body;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Request, Response};
 use mpp_core::Challenge;
 use mpp_evm::buyer::{Bill, Consent};
+use mpp_evm::session::ChannelId;
 use payment_core::{Clock, SystemClock, Units};
 use payment_evm::LocalSigner;
-use tower::ServiceExt;
+use tollgate_benches::Failure;
+use tollgate_benches::session::{Wallet, open_channel};
 use x402_core::wire::{PAYMENT_REQUIRED, PAYMENT_SIGNATURE, decode, encode, v2};
 use x402_evm::buyer;
 
-use crate::Failure;
-use crate::shop::{PRICED, Taking, app};
-
-/// A header that pays, or tries to.
-pub(crate) type Credential = (HeaderName, HeaderValue);
+use crate::asked::Credential;
+use crate::shop::{Shop, Shops};
 
 /// The most that is signed for, in base units.
 const MOST: u64 = 20_000;
-
-async fn unpaid(shop: &Router) -> Result<Response<Body>, Failure> {
-    let request = Request::get(PRICED).body(Body::empty())?;
-    Ok(shop.clone().oneshot(request).await?)
-}
+/// What one request costs.
+const PRICE: u128 = 10_000;
 
 /// Signed x402 payments, version 2, each with a nonce of its own.
-pub(crate) async fn x402(count: usize) -> Result<Vec<Credential>, Failure> {
-    let response = unpaid(&app(Taking::X402)?).await?;
-    let header = response
-        .headers()
-        .get(PAYMENT_REQUIRED)
-        .ok_or("no x402 offer")?;
+pub(crate) async fn x402(shop: &Shop, count: usize) -> Result<Vec<Credential>, Failure> {
+    let headers = shop.challenge()?;
+    let header = headers.get(PAYMENT_REQUIRED).ok_or("no x402 offer")?;
     let required: v2::PaymentRequired = decode(header.as_bytes())?;
     let offer = required.accepts.first().ok_or("no x402 offer")?;
     let signer = LocalSigner::random()?;
@@ -46,8 +36,11 @@ pub(crate) async fn x402(count: usize) -> Result<Vec<Credential>, Failure> {
 }
 
 /// An x402 payment of somebody's that somebody else has signed.
-pub(crate) async fn x402_of_another_signer() -> Result<Credential, Failure> {
-    let [(_, mine), (_, theirs)] = [x402(1).await?.remove(0), x402(1).await?.remove(0)];
+pub(crate) async fn x402_of_another_signer(shop: &Shop) -> Result<Credential, Failure> {
+    let [(_, mine), (_, theirs)] = [
+        x402(shop, 1).await?.remove(0),
+        x402(shop, 1).await?.remove(0),
+    ];
     let [mut mine, theirs] = [
         decode::<serde_json::Value>(mine.as_bytes())?,
         decode::<serde_json::Value>(theirs.as_bytes())?,
@@ -56,12 +49,9 @@ pub(crate) async fn x402_of_another_signer() -> Result<Credential, Failure> {
     Ok((PAYMENT_SIGNATURE, encode(&mine)?.try_into()?))
 }
 
-async fn challenge(shop: &Router) -> Result<Challenge, Failure> {
-    let response = unpaid(shop).await?;
-    let header = response
-        .headers()
-        .get(WWW_AUTHENTICATE)
-        .ok_or("no MPP challenge")?;
+fn challenge(shop: &Shop) -> Result<Challenge, Failure> {
+    let headers = shop.challenge()?;
+    let header = headers.get(WWW_AUTHENTICATE).ok_or("no MPP challenge")?;
     Ok(Challenge::parse(header.to_str()?)?)
 }
 
@@ -74,25 +64,35 @@ async fn charge(challenge: &Challenge, signer: &LocalSigner) -> Result<Credentia
 }
 
 /// Signed MPP charges, each over a challenge of its own that this shop has issued.
-pub(crate) async fn mpp(shop: &Router, count: usize) -> Result<Vec<Credential>, Failure> {
+pub(crate) async fn mpp(shop: &Shop, count: usize) -> Result<Vec<Credential>, Failure> {
     let signer = LocalSigner::random()?;
     let mut charges = Vec::with_capacity(count);
     for _ in 0..count {
-        charges.push(charge(&challenge(shop).await?, &signer).await?);
+        charges.push(charge(&challenge(shop)?, &signer).await?);
     }
     Ok(charges)
 }
 
+/// Vouchers of one channel, each for one request more.
+pub(crate) async fn vouchers(shops: &Shops, count: usize) -> Result<Vec<Credential>, Failure> {
+    let wallet = Wallet::new(&shops.session.challenge()?)?;
+    let id = ChannelId::new(payment_evm::random_word()?);
+    let ledger = &shops.ledger;
+    ledger.open(open_channel(id, wallet.address())?).await?;
+    let voucher = |at: usize| Ok((AUTHORIZATION, wallet.voucher(id, PRICE * at as u128)?));
+    (1..=count).map(voucher).collect()
+}
+
 /// A charge over a challenge that looks like one of this shop's, and is not.
-pub(crate) async fn mpp_forged(shop: &Router) -> Result<Credential, Failure> {
-    let [mut forged, other] = [challenge(shop).await?, challenge(shop).await?];
+pub(crate) async fn mpp_forged(shop: &Shop) -> Result<Credential, Failure> {
+    let [mut forged, other] = [challenge(shop)?, challenge(shop)?];
     forged.id = other.id;
     charge(&forged, &LocalSigner::random()?).await
 }
 
 /// A charge over a challenge of this shop's that somebody else than its payer has signed.
-pub(crate) async fn mpp_of_another_signer(shop: &Router) -> Result<Credential, Failure> {
-    let challenge = challenge(shop).await?;
+pub(crate) async fn mpp_of_another_signer(shop: &Shop) -> Result<Credential, Failure> {
+    let challenge = challenge(shop)?;
     let read = |(_, value): Credential| -> Result<serde_json::Value, Failure> {
         let token = value.as_bytes().strip_prefix(b"Payment ");
         let json = mpp_core::RawCredential::decode(token.ok_or("no token")?)?;

@@ -10,19 +10,13 @@
 //! `--quick` takes a few turns only. `--only <part of a name>` measures the cases of that name,
 //! for a profiler.
 
-mod curve;
 mod million;
 mod shop;
 mod table;
 mod voucher;
-mod wallet;
 
-use std::error::Error;
-
-use crate::curve::Curve;
-
-/// Whatever kept a benchmark from being run.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+use tollgate_benches::Failure;
+use tollgate_benches::curve::Curve;
 
 /// How many turns are taken, and how long they are.
 #[derive(Clone, Copy, Debug)]

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, U256, keccak256};
 use mpp_evm::session::{ChannelId, ChannelStore, MemoryChannelStore, Swap};
+use tollgate_benches::Failure;
+use tollgate_benches::session::open_channel;
 
-use crate::Failure;
-use crate::shop::{at_once, open_channel};
+use crate::shop::at_once;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Million {

@@ -5,27 +5,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use alloy_primitives::{Address, address};
 use http::request::Parts;
 use http::{Request, StatusCode};
 use mpp_core::Mpp;
-use mpp_evm::CredentialType;
-use mpp_evm::session::{
-    ChainState, Channel, ChannelId, CheckedDeposit, Escrow, Ledger, MemoryChannelStore, Moved,
-    Session, SignedVoucher, Venue,
-};
+use mpp_evm::session::{ChannelId, Ledger, MemoryChannelStore, SignedVoucher};
 use payment_core::{
-    Admission, BoxFuture, Clock, Denied, Fault, Gate, HoldError, Outcome, Route, RouteGate, Secret,
-    Served, Spawn, Timer, Timestamp, usd,
+    Admission, BoxFuture, Gate, HoldError, Outcome, Route, RouteGate, Secret, Served, Spawn, Timer,
+    usd,
 };
-use payment_evm::Token;
-
-use crate::Failure;
+use tollgate_benches::Failure;
+use tollgate_benches::session::{Noon, Wallet, open_channel, session};
 
 const HOST: &str = "api.example.com";
-const SELLER: Address = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
-const ESCROW: Address = address!("0x5E550002e64FaF79B41D89fE8439eEb1be66CE3b");
-const BASE_SEPOLIA: u64 = 84532;
 
 /// Base units of one request.
 pub(crate) const PRICE: u128 = 10_000;
@@ -36,24 +27,9 @@ pub(crate) struct Shop {
     ledger: Arc<Ledger<MemoryChannelStore>>,
 }
 
-/// Where all channels here belong.
-pub(crate) const VENUE: fn() -> Result<Venue, Failure> = || {
-    Ok(Venue {
-        chain_id: BASE_SEPOLIA,
-        escrow: ESCROW,
-        payee: SELLER,
-        token: token()?.address,
-    })
-};
-
-fn token() -> Result<Token, Failure> {
-    Token::default_on(BASE_SEPOLIA).ok_or_else(|| "a chain without a default token".into())
-}
-
 impl Shop {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let session = Session::new(token()?, SELLER, NeverAsked).clock(Noon);
-        let ledger = Arc::clone(session.ledger());
+        let (session, ledger) = session()?;
         let mpp = Mpp::builder(HOST, Secret::new([7; 32])).method(session);
         let gate = Gate::builder(mpp.build()?)
             .origin(format!("https://{HOST}"))
@@ -66,10 +42,19 @@ impl Shop {
         })
     }
 
-    /// Takes a channel of this payer into the books.
-    pub(crate) fn open(&self, id: ChannelId, payer: Address) -> Result<(), Failure> {
-        at_once(self.ledger.open(open_channel(id, payer)?))??;
-        Ok(())
+    /// A buyer with a challenge of this shop.
+    pub(crate) fn wallet(&self) -> Result<Wallet, Failure> {
+        match self.ask(&head(None)?)? {
+            Outcome::Reply(reply) => Wallet::new(&reply.headers),
+            Outcome::Served { .. } => Err("served for nothing".into()),
+        }
+    }
+
+    /// A channel of his that nobody has used yet.
+    pub(crate) fn channel(&self, wallet: &Wallet) -> Result<ChannelId, Failure> {
+        let id = ChannelId::new(payment_evm::random_word()?);
+        at_once(self.ledger.open(open_channel(id, wallet.address())?))??;
+        Ok(id)
     }
 
     /// The highest voucher of a channel.
@@ -85,32 +70,6 @@ impl Shop {
             Admission::Priced(job) => Ok(at_once(job.run(Stays, weather))??),
         }
     }
-}
-
-/// A clock that stands, so that what is known of the chain stays fresh for as long as a benchmark
-/// takes.
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(1_800_000_000)
-    }
-}
-
-/// A channel as it is when it was just opened.
-pub(crate) fn open_channel(id: ChannelId, payer: Address) -> Result<Channel, Failure> {
-    let venue = VENUE()?;
-    let chain = ChainState {
-        payer,
-        payee: venue.payee,
-        token: venue.token,
-        authorized_signer: Some(Address::ZERO),
-        deposit: u128::from(u64::MAX),
-        settled: 0,
-        close_requested_at: 0,
-        finalized: false,
-    };
-    Ok(Channel::adopt(id, venue, &chain, Noon.now())?)
 }
 
 /// A request for the route, with a credential where there is one.
@@ -162,52 +121,5 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, Failure> 
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Ok(value),
         Poll::Pending => Err("something waits".into()),
-    }
-}
-
-/// The escrow of channels that are in the books already: a voucher costs no look at the chain.
-/// Every question to it fails, and fails the benchmark.
-#[derive(Clone, Copy, Debug)]
-struct NeverAsked;
-
-impl NeverAsked {
-    fn fault<T>() -> Result<T, Fault> {
-        Err(Fault::internal("escrow", "the escrow was asked"))
-    }
-}
-
-impl Escrow for NeverAsked {
-    fn taken_up(&self, _: ChannelId) {}
-
-    fn chain_id(&self) -> u64 {
-        BASE_SEPOLIA
-    }
-
-    fn contract(&self) -> Address {
-        ESCROW
-    }
-
-    fn pays(&self, _: Address) -> bool {
-        true
-    }
-
-    fn takes(&self, _: CredentialType) -> bool {
-        true
-    }
-
-    async fn state(&self, _: ChannelId) -> Result<Option<ChainState>, Fault> {
-        Self::fault()
-    }
-
-    async fn deposit(&self, _: &CheckedDeposit) -> Result<Moved, Denied> {
-        Ok(Self::fault()?)
-    }
-
-    async fn settle(&self, _: ChannelId, _: &SignedVoucher) -> Result<Moved, Denied> {
-        Ok(Self::fault()?)
-    }
-
-    async fn close(&self, _: ChannelId, _: Option<&SignedVoucher>) -> Result<Moved, Denied> {
-        Ok(Self::fault()?)
     }
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use allocation_counter::opt_out;
 use http::request::Parts;
 use payment_core::Outcome;
+use tollgate_benches::Failure;
+use tollgate_benches::curve::{Curve, Operation};
 use tollgate_benches::number::{each, less, median, quiet, thousandths};
 
-use crate::curve::{Curve, Operation};
+use crate::Pace;
 use crate::shop::{PRICE, Shop, Sunny, head};
-use crate::wallet::Wallet;
-use crate::{Failure, Pace};
 
 /// Requests whose allocations are counted, one by one.
 const COUNTED: usize = 33;
@@ -59,8 +59,8 @@ const AGAIN: &str = "the same voucher again";
 /// Each voucher is the first of its channel.
 fn first(count: usize) -> Result<Case, Failure> {
     let shop = Shop::new()?;
-    let wallet = Wallet::new(&shop)?;
-    let one = |_| head(Some(&wallet.voucher(wallet.channel(&shop)?, PRICE)?));
+    let wallet = shop.wallet()?;
+    let one = |_| head(Some(&wallet.voucher(shop.channel(&wallet)?, PRICE)?));
     Ok(Case {
         name: FIRST,
         aim: "<= 1.150 of recovery",
@@ -73,8 +73,8 @@ fn first(count: usize) -> Result<Case, Failure> {
 /// The vouchers of one channel, each for one request more.
 fn later(count: usize) -> Result<Case, Failure> {
     let shop = Shop::new()?;
-    let wallet = Wallet::new(&shop)?;
-    let id = wallet.channel(&shop)?;
+    let wallet = shop.wallet()?;
+    let id = shop.channel(&wallet)?;
     let voucher = |at: usize| head(Some(&wallet.voucher(id, PRICE * at as u128)?));
     serve(&shop, &voucher(1)?)?;
     Ok(Case {
@@ -92,8 +92,8 @@ fn later(count: usize) -> Result<Case, Failure> {
 /// One voucher that covers all requests, with each of them.
 fn again(count: usize) -> Result<Case, Failure> {
     let shop = Shop::new()?;
-    let wallet = Wallet::new(&shop)?;
-    let id = wallet.channel(&shop)?;
+    let wallet = shop.wallet()?;
+    let id = shop.channel(&wallet)?;
     let voucher = wallet.voucher(id, PRICE * (count as u128 + 1))?;
     serve(&shop, &head(Some(&voucher))?)?;
     if shop.voucher(id)?.is_none() {

@@ -68,6 +68,7 @@ pub fn canonical_json(value: &Value) -> Result<Vec<u8>, CanonicalError> {
 fn check_numbers(value: &Value) -> Result<(), CanonicalError> {
     const MAX_SAFE: u64 = (1 << 53) - 1;
     match value {
+        Value::Number(number) if number.as_u64().is_some_and(|whole| whole <= MAX_SAFE) => Ok(()),
         Value::Number(number) => {
             // The written form decides: 1e21 is written as such, 1e20 as an integer.
             let text = serde_json_canonicalizer::to_string(number)?;

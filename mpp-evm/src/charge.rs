@@ -5,7 +5,7 @@ use alloy_primitives::Address;
 use mpp_core::{MPP, Method, Terms};
 use payment_core::{ConfigError, Money, PaymentOption, Route, Units};
 use payment_evm::permit2::{self, PERMIT2};
-use payment_evm::{MoneyParsers, Token, TransferMethod};
+use payment_evm::{Domain, MoneyParsers, Token, TransferMethod};
 use serde_json::{Map, Value, json};
 
 use crate::candidate::LONGEST_TO_PAY;
@@ -42,14 +42,26 @@ pub struct Charge<B = ()> {
     splits: Vec<Split>,
     external_id: Option<String>,
     permit2: Address,
+    domains: Domains,
     parsers: MoneyParsers,
     backend: Arc<B>,
+}
+
+/// What signatures are checked in, hashed once: some routes are priced for each request.
+#[derive(Clone, Copy)]
+struct Domains {
+    token: Domain,
+    permit2: Domain,
 }
 
 impl Charge {
     /// Charges in this token, paid to this account. Takes `authorization` credentials where the
     /// token has EIP-3009, unless [`Self::credential_types`] says otherwise.
     pub fn new(token: Token, recipient: Address) -> Self {
+        let domains = Domains {
+            token: token.domain(),
+            permit2: permit2::domain(token.chain_id, PERMIT2),
+        };
         Self {
             token,
             recipient,
@@ -57,6 +69,7 @@ impl Charge {
             splits: Vec::new(),
             external_id: None,
             permit2: PERMIT2,
+            domains,
             parsers: MoneyParsers::default(),
             backend: Arc::new(()),
         }
@@ -115,8 +128,9 @@ impl<B> Charge<B> {
     }
 
     /// Uses a Permit2 contract at another address than the usual one.
-    pub const fn permit2_at(mut self, contract: Address) -> Self {
+    pub fn permit2_at(mut self, contract: Address) -> Self {
         self.permit2 = contract;
+        self.domains.permit2 = permit2::domain(self.token.chain_id, contract);
         self
     }
 
@@ -139,6 +153,7 @@ impl<B> Charge<B> {
             splits,
             external_id,
             permit2,
+            domains,
             parsers,
             ..
         } = self;
@@ -150,6 +165,7 @@ impl<B> Charge<B> {
             splits,
             external_id,
             permit2,
+            domains,
             parsers,
             backend,
         }
@@ -186,8 +202,8 @@ impl<B: ChargeBackend> Charge<B> {
             ));
         }
         Ok(Due {
-            token_domain: self.token.domain(),
-            permit2_domain: permit2::domain(chain_id, self.permit2),
+            token_domain: self.domains.token,
+            permit2_domain: self.domains.permit2,
             token: self.token.clone(),
             recipient,
             amount,
@@ -343,6 +359,7 @@ impl<B> Clone for Charge<B> {
             splits: self.splits.clone(),
             external_id: self.external_id.clone(),
             permit2: self.permit2,
+            domains: self.domains,
             parsers: self.parsers.clone(),
             backend: Arc::clone(&self.backend),
         }

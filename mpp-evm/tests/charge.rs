@@ -315,3 +315,14 @@ fn a_hash_needs_its_source_and_is_kept_long() {
     let shouted = Case::of(json!({"type": "hash", "hash": upper})).from(did(8453, STRANGER));
     assert_eq!(shouted.judge(&*terms).unwrap().keys(), payment.keys());
 }
+
+#[test]
+fn settling_alone_proves_what_it_moves_and_no_transfer_of_before() {
+    let authorization = Case::of(signed(&honest()));
+    let payment = authorization.judge(&*terms(&charge())).unwrap();
+    assert!(payment.is_proven_by_settling());
+    let hashes = terms(&charge().credential_types([CredentialType::Hash]));
+    let payload = json!({"type": "hash", "hash": B256::repeat_byte(0xAB).to_string()});
+    let hash = Case::of(payload).from(did(8453, payer().address()));
+    assert!(!hash.judge(&*hashes).unwrap().is_proven_by_settling());
+}

@@ -111,6 +111,7 @@ fn both_spellings_of_the_witness_are_taken_single_and_split() {
             assert_eq!(payment.payer().unwrap().evm(), Some(payer().address()));
             let key = permit2::replay_key(8453, PERMIT2, payer().address(), U256::from(1));
             assert_eq!(payment.keys(), [key]);
+            assert!(payment.is_proven_by_settling());
         }
     }
 }

@@ -84,6 +84,7 @@ fn honest_transfers_are_taken_and_name_their_payer() {
         let payment = case.judge(&*terms).unwrap();
         assert_eq!(payment.payer().unwrap().evm(), Some(payer().address()));
         assert_eq!(payment.paid().amount().to_string(), "1000000");
+        assert!(payment.is_proven_by_settling());
         assert_taken(&case.from(did(8453, payer().address())), &*terms);
     }
     // No splits at all are as many as none.

@@ -42,6 +42,11 @@ pub struct Ask {
     pub(crate) reader: Reader,
 }
 
+/// A query parameter that stands there more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a query parameter is repeated")]
+pub struct RepeatedParam;
+
 impl Ask {
     /// A request for this path, at this moment, with nothing else to it. For protocols under test.
     #[must_use]
@@ -82,6 +87,23 @@ impl Ask {
         values.next().is_none().then(|| sole.to_str().ok())?
     }
 
+    /// The value of a query parameter, decoded as forms are (WHATWG URL, 5.1); `None` where it is
+    /// not there.
+    ///
+    /// # Errors
+    ///
+    /// `RepeatedParam` where it stands there more than once: a handler might go by another of its
+    /// values than the price did. Refuse such a request: `Quote::Deny`.
+    pub fn param(&self, name: &str) -> Result<Option<Cow<'_, str>>, RepeatedParam> {
+        let query = self.query.as_deref().unwrap_or_default();
+        let mut values = form_urlencoded::parse(query.as_bytes())
+            .filter_map(|(known, value)| (known == name).then_some(value));
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(RepeatedParam),
+            (value, None) => Ok(value),
+        }
+    }
+
     /// Keeps these headers of the head.
     pub(crate) fn keep_headers(&mut self, names: &[HeaderName], head: &dyn RequestHead) {
         for name in names {
@@ -107,5 +129,49 @@ impl fmt::Debug for Ask {
             .field("headers", &headers)
             .field("body", &self.body.as_ref().map(Bytes::len))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn asked(query: Option<&str>) -> Ask {
+        Ask {
+            query: query.map(Into::into),
+            ..Ask::new(Timestamp::from_seconds(0), "GET", "/")
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_decoded() {
+        for (query, value) in [
+            (None, None),
+            (Some(""), None),
+            (Some("sizes=large"), None),
+            (Some("size"), Some("")),
+            (Some("a=1&size=large"), Some("large")),
+            (Some("s%69ze=l%61rge+one&b"), Some("large one")),
+            (Some("size=%ff"), Some("\u{fffd}")),
+        ] {
+            assert_eq!(
+                asked(query).param("size").unwrap().as_deref(),
+                value,
+                "{query:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_parameter_with_two_values_has_none() {
+        for query in ["size=s&size=s", "size=s&b&s%69ze=l", "size&size"] {
+            assert_eq!(
+                asked(Some(query)).param("size"),
+                Err(RepeatedParam),
+                "{query}"
+            );
+        }
     }
 }

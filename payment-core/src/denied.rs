@@ -261,7 +261,6 @@ impl Error for Fault {
 }
 
 /// A settlement that may have happened. The credential stays reserved until that is known.
-#[derive(Debug)]
 #[must_use]
 pub struct Pending {
     /// What the protocol needs to find the settlement again, such as a transaction hash.
@@ -272,4 +271,15 @@ pub struct Pending {
     pub code: &'static str,
     /// The cause, for the log.
     pub cause: Box<dyn Error + Send + Sync>,
+}
+
+/// Without the evidence, which may be a signed transaction. (T124)
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("evidence", &self.evidence.len())
+            .field("code", &self.code)
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
+    }
 }

@@ -85,8 +85,9 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// The money has not moved, or nobody knows whether. To recover is to deliver all the same, at
-    /// the seller's risk, once; the payment is used up by it. Only what is sold by the call, and was
-    /// verified, can be; what its verification took is given back, unless the money may have moved.
+    /// the seller's risk, once; the payment is used up by it. Only what is sold by the call can be,
+    /// and asked is only the request that has verified it, not those that follow it up. What its
+    /// verification took is given back, unless the money may have moved.
     fn settle_failed<'a>(&'a self, _: &'a PaymentContext, _: &'a Denied) -> Soon<'a, Recovery> {
         Soon::now(Recovery::Leave)
     }
@@ -111,7 +112,8 @@ pub trait Hooks: Send + Sync + 'static {
         Soon::now(())
     }
 
-    /// A request that brought a payment was not served. Nothing is said of clients that hang up.
+    /// A request that brought a payment was not served: by the gate, or because the handler has
+    /// failed. Nothing is said of clients that hang up.
     /// Anybody can cause it: where more than a thousand are being told, it is left out.
     fn failed<'a>(&'a self, _: &'a Ask, _: &'a Failure) -> Soon<'a, ()> {
         Soon::now(())

@@ -205,18 +205,16 @@ impl<G: ReplayGuard> Job<G> {
 
         // A handler that fails or panics drops the permit, which gives everything back.
         let paid = permit.paid().metered(meter.clone());
-        let response = match served(&mut permit, serve, paid.clone()).await {
+        let response = match visit.served(&mut permit, serve, paid.clone()).await {
             Ok(response) => response,
             Err(error) => {
-                permit.has_failed(None);
-                visit.unserved(&permit, None);
+                visit.unserved(&mut permit, None);
                 return Err(error);
             }
         };
         let status = response.status();
         if status.as_u16() >= 400 {
-            permit.has_failed(Some(status));
-            visit.unserved(&permit, Some(status));
+            visit.unserved(&mut permit, Some(status));
             let stamps = Stamps::of_receipt(permit.stamps(status));
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
@@ -256,26 +254,6 @@ impl<G: ReplayGuard> Job<G> {
     }
 }
 
-/// Calls the handler. One that panics has failed; one whose request goes away has not.
-async fn served<G, P, S, F, T>(permit: &mut Permit<G, P>, serve: S, paid: Paid) -> T
-where
-    G: ReplayGuard,
-    P: Spawn,
-    S: FnOnce(Paid) -> F,
-    F: Future<Output = T>,
-{
-    permit.begins();
-    let mut serving = pin!(async move { serve(paid).await });
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
-        polled.unwrap_or_else(|panic| {
-            permit.has_failed(None);
-            resume_unwind(panic)
-        })
-    })
-    .await
-}
-
 /// One request, and what is offered to it.
 struct Visit<G, S> {
     priced: Arc<Priced<G>>,
@@ -286,6 +264,24 @@ struct Visit<G, S> {
 }
 
 impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
+    /// Calls the handler. One that panics has failed; one whose request goes away has not.
+    async fn served<H, F, T>(&self, permit: &mut Permit<G, S>, serve: H, paid: Paid) -> T
+    where
+        H: FnOnce(Paid) -> F,
+        F: Future<Output = T>,
+    {
+        permit.begins();
+        let mut serving = pin!(async move { serve(paid).await });
+        poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
+            polled.unwrap_or_else(|panic| {
+                self.unserved(permit, None);
+                resume_unwind(panic)
+            })
+        })
+        .await
+    }
+
     /// The answer to a request without a payment that can be read.
     async fn unpaid<R>(&self, why: Option<Refusal>) -> Outcome<R> {
         let asked = self.priced.unpaid(&*self.offering, &self.ask, why.as_ref());
@@ -307,8 +303,9 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
         self.told(answered.await, unknown)
     }
 
-    /// Tells the hooks that the handler has failed.
-    fn unserved(&self, permit: &Permit<G, S>, status: Option<StatusCode>) {
+    /// The handler has failed: with an answer, or without one.
+    fn unserved(&self, permit: &mut Permit<G, S>, status: Option<StatusCode>) {
+        permit.has_failed(status);
         let hooks = &self.priced.shared.hooks;
         if hooks.is_empty() {
             return;

@@ -68,7 +68,7 @@ mod units;
 pub use account::{Account, Asset};
 pub use alarm::{Alarm, Elapsed};
 pub use announced::as_announced;
-pub use ask::Ask;
+pub use ask::{Ask, RepeatedParam};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -110,6 +110,28 @@ impl Money {
         }
     }
 
+    /// `self + more`, unless it does not fit.
+    #[must_use]
+    pub const fn checked_add(self, more: Self) -> Option<Self> {
+        let (a, b) = match self.scale < more.scale {
+            true => (self, more),
+            false => (more, self),
+        };
+        let Some(factor) = 10_u128.checked_pow((b.scale - a.scale) as u32) else {
+            return None;
+        };
+        let Some(digits) = a.digits.checked_mul(factor) else {
+            return None;
+        };
+        match digits.checked_add(b.digits) {
+            Some(digits) => Some(Self {
+                digits,
+                scale: b.scale,
+            }),
+            None => None,
+        }
+    }
+
     /// `self * times`, unless it does not fit.
     #[must_use]
     pub const fn checked_mul(self, times: u64) -> Option<Self> {
@@ -253,6 +275,29 @@ mod tests {
         );
         for bad in ["$1,000", "1.50USDT", "€1", "NaN", "$$1", "1 2", "1 USD C"] {
             assert!(bad.parse::<Price>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn money_adds_up_or_not_at_all() {
+        let sum = |a: &str, b: &str| {
+            let (a, b) = (
+                Money::from_decimal(a).unwrap(),
+                Money::from_decimal(b).unwrap(),
+            );
+            assert_eq!(a.checked_add(b), b.checked_add(a));
+            a.checked_add(b).map(|sum| sum.to_string())
+        };
+        assert_eq!(sum("0.01", "2").as_deref(), Some("2.01"));
+        assert_eq!(sum("0.10", "0.010").as_deref(), Some("0.11"));
+        let most = u128::MAX.to_string();
+        assert_eq!(sum(&most, "0").as_deref(), Some(&*most));
+        for (a, b) in [
+            (&*most, "1"),
+            (&*most, "0.1"),
+            ("1000", &*format!("0.{}1", "0".repeat(35))),
+        ] {
+            assert_eq!(sum(a, b), None, "{a} + {b}");
         }
     }
 

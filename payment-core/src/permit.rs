@@ -86,7 +86,7 @@ pub(crate) async fn authorize<G: ReplayGuard, S: Spawn>(
         core: Some(core),
         progress: Progress::Reserved,
         ran: Ran::No,
-        verified: true,
+        verified: false,
         context,
         spawn,
     };
@@ -127,7 +127,8 @@ pub(crate) struct Permit<G: ReplayGuard, S: Spawn> {
     core: Option<Core<G>>,
     progress: Progress,
     ran: Ran,
-    /// Whether something has proven the payment, and not a hook gone on without.
+    /// Whether this request has verified the payment, and not a hook gone on without, or what was
+    /// begun by another is followed up.
     verified: bool,
     /// What hooks see of it; `None` where there are none.
     context: Option<Arc<PaymentContext>>,
@@ -218,13 +219,13 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         };
         match core.payment.verify().await {
             Ok(()) => {
+                self.verified = true;
                 let paid = core.payment.paid().fixed();
                 self.know(|context| context.paid = paid);
             }
             Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
             Err(denied) if self.goes_on_unverified(&denied).await => {
                 tracing::warn!("a hook goes on with a payment that was not verified");
-                self.verified = false;
             }
             Err(denied) => return Err(self.give_up(denied).await),
         }

@@ -106,8 +106,11 @@ impl Offering for Offerings {
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
         let name = claim.protocol;
-        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
+        if name == ROUTER {
             return Err(Fault::unavailable(PANICKED, "a payment may not have been seen").into());
+        }
+        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
+            return Err(not_taken().into());
         };
         let failure = match contained(|| entry.offering.bind(ask, claim)) {
             Ok(Err(Denied::Failed(fault))) => Failure::from(fault),
@@ -117,6 +120,20 @@ impl Offering for Offerings {
         self.reporter.report(Phase::Bind, name, &failure, &ask.path);
         Err(failure.fault.into())
     }
+}
+
+/// A payment by a protocol that this request is not offered: one that it was offered before.
+fn not_taken() -> Refusal {
+    Refusal::new(
+        ROUTER,
+        Problem::new(
+            "urn:tollgate:problem:payment-not-taken",
+            "Payment Not Taken",
+            StatusCode::PAYMENT_REQUIRED,
+            "payment_not_taken",
+            "this request is not paid by this protocol; see what it is paid by",
+        ),
+    )
 }
 
 fn ambiguous() -> Refusal {

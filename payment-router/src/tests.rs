@@ -11,8 +11,8 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use payment_core::{
     Admission, Ask, BoxFuture, Challenge, Claim, ConfigError, Denied, Fault, Gate, HoldError,
-    Money, Offering, Outcome, Payment, PaymentProtocol, Problem, ProtocolName, Refusal, Reply,
-    RequestHead, Route, Served, Soon, Spawn, Timer, usd,
+    Money, Offering, Outcome, Payment, PaymentOption, PaymentProtocol, Pricing, Problem,
+    ProtocolName, Quote, Refusal, Reply, RequestHead, Route, Served, Soon, Spawn, Timer, usd,
 };
 
 use crate::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
@@ -43,6 +43,8 @@ struct Fake {
     speed: Speed,
     offers: Result<bool, ()>,
     waiting: Arc<AtomicUsize>,
+    /// How often it was asked for a quote.
+    asked: Arc<AtomicUsize>,
 }
 
 fn fake(name: &'static str) -> Fake {
@@ -51,6 +53,7 @@ fn fake(name: &'static str) -> Fake {
         speed: Speed::Now,
         offers: Ok(true),
         waiting: Arc::default(),
+        asked: Arc::default(),
     }
 }
 
@@ -81,8 +84,10 @@ impl PaymentProtocol for Fake {
         ProtocolName::new(self.name)
     }
 
-    fn offer(&self, _: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
+    fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
+        let means = |option: &PaymentOption| option.protocol.is_none_or(|name| name == self.name());
         match self.offers {
+            Ok(true) if !route.each_option().iter().any(means) => Ok(None),
             Ok(true) => Ok(Some(Box::new(self.clone()))),
             Ok(false) => Ok(None),
             Err(()) => Err(ConfigError::NoAsset),
@@ -133,6 +138,11 @@ impl Offering for Fake {
                 Ok(self.made())
             }),
         }
+    }
+
+    fn quote(&self, _: &Claim) -> Option<Box<str>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        None
     }
 
     /// Tells who was asked, by the code of the refusal.
@@ -473,4 +483,47 @@ fn headers_of_all_are_kept() {
     let merged = all.merged(&crate::error::Reporter::silent(), "/").unwrap();
     assert_eq!(merged.headers, header("1"));
     assert_eq!(merged.members, "\"b\":1");
+}
+
+/// A route whose standard way to pay is by one protocol, and whose pricer names another.
+fn moving(standard: &'static str, now: &'static str) -> Route {
+    let by = |name| PaymentOption::new(PRICE).protocol(ProtocolName::new(name));
+    let pricing = Pricing::by(move |_| async move { Ok(Quote::from(by(now))) });
+    Route::priced(PRICE)
+        .options([by(standard)])
+        .pricing(pricing)
+}
+
+#[tokio::test]
+async fn a_pricer_may_name_a_protocol_that_the_route_does_not() {
+    let router = || {
+        PaymentRouter::new()
+            .add(10, fake("mpp"))
+            .add(20, fake("x402"))
+    };
+    let reply = ask_route(router(), moving("mpp", "x402"), &[]).await;
+    assert_eq!(lines(&reply), ["x402"]);
+    let reply = ask_route(router(), moving("mpp", "x402"), &[("x-x402", "good")]).await;
+    assert_eq!(
+        (reply.status, &*code(&reply)),
+        (StatusCode::CONFLICT, "x402")
+    );
+    // What is not offered any more is refused, with what is.
+    for route in [moving("mpp", "x402"), moving("x402", "x402")] {
+        let reply = ask_route(router(), route, &[("x-mpp", "good")]).await;
+        assert_eq!(reply.status, StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(
+            (&*code(&reply), lines(&reply)),
+            ("payment_not_taken", vec!["x402"])
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_quote_is_read_by_the_protocol_that_made_the_claim() {
+    let (mpp, x402) = (fake("mpp"), fake("x402"));
+    let asked = [Arc::clone(&mpp.asked), Arc::clone(&x402.asked)];
+    let router = PaymentRouter::new().add(10, mpp).add(20, x402);
+    ask_route(router, moving("mpp", "mpp"), &[("x-x402", "good")]).await;
+    assert_eq!(asked.map(|count| count.load(Ordering::SeqCst)), [0, 1]);
 }

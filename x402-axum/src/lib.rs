@@ -28,6 +28,36 @@
 //! # }
 //! ```
 //!
+//! A price may depend on the request, and code of the seller's own may have a say:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use x402_axum::{
+//! #     Access, Denial, ExactEvm, Gate, GateExt, HttpFacilitator, HttpOptions, On, Pricing, Quote, Route,
+//! #     Token, X402, address, usd,
+//! # };
+//! # let facilitator = HttpFacilitator::new("https://facilitator.example", HttpOptions::default())?;
+//! # let usdc = Token::default_on(84532).ok_or("a chain without a default token")?;
+//! # let seller = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
+//! # let x402 = X402::new(facilitator).accept(ExactEvm::new(usdc, seller));
+//! let gate = Gate::builder(x402)
+//!     .hooks(On::new().protected_request(async |ask| match ask.path.starts_with("/draft") {
+//!         true => Access::Deny(Denial::new("not_for_sale")),
+//!         false => Access::Pay,
+//!     }))
+//!     .build()?;
+//! let by_size = Pricing::by(async |ask| {
+//!     Ok(match ask.query.as_deref() {
+//!         Some("size=large") => usd!("0.02").into(),
+//!         _ => Quote::Standard,
+//!     })
+//! });
+//! let map = gate.priced(Route::priced(usd!("0.01")).pricing(by_size))?;
+//! # drop(map);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! - By default the handler runs, its response is held, the payment settles, the response leaves:
 //!   a handler that fails costs the buyer nothing. Routes that stream or upgrade settle first:
 //!   `Route::priced(usd!("0.01")).timing(Timing::BeforeServing)`.
@@ -42,11 +72,11 @@
 
 pub use alloy_primitives::{Address, address};
 pub use payment_core::{
-    Access, Account, Ask, Asset, BoxError, BoxFuture, ConfigError, Cors, CustomBody, Denial,
-    Denied, Failure, Gate, GateBuilder, Hooks, Limits, MemoryReplayGuard, Money, MoneyError,
-    Network, Page, PaymentContext, PaymentOption, Paywall, Price, Pricer, Pricing, Quote, Receipt,
-    Recovery, Refund, ReplayGuard, Reply, Route, RouteGate, Secret, Soon, Timing, Units, Verdict,
-    usd,
+    Access, Account, Ask, Asset, BoxError, BoxFuture, ChargeError, ConfigError, Cors, CustomBody,
+    Denial, Denied, Failure, Gate, GateBuilder, Hooks, KeyError, Limits, MemoryReplayGuard, Money,
+    MoneyError, Network, On, Page, PaymentContext, PaymentOption, Paywall, Price, Pricer, Pricing,
+    ProtocolName, Quote, Receipt, Recovery, Refund, ReplayGuard, Reply, Route, RouteGate,
+    RouteTable, RouteTableBuilder, Secret, Soon, Timing, Units, Verdict, usd,
 };
 pub use payment_evm::Token;
 #[cfg(feature = "onchain")]

@@ -143,7 +143,7 @@ impl<F: Facilitator> BoundPayment<F> {
                 amount,
                 ..
             } => {
-                let amount = amount.unwrap_or(request.amount());
+                let amount = amount.unwrap_or_else(|| request.amount());
                 self.receipt(&transaction, amount, None)
             }
             SettleAnswer::Deferred { .. } if self.bound.settlement() == Settlement::Batch => {

@@ -1,6 +1,9 @@
 //! The example as a user runs it.
 #![allow(clippy::unwrap_used)]
 
+use alloy_primitives::U256;
+use devnet::Devnet;
+use devnet::facilitator::Facilitator;
 use payment_client::{Buyer, SpendLimit};
 use payment_core::{Network, usd};
 use payment_evm::LocalSigner;
@@ -40,6 +43,28 @@ async fn it_stays_up_and_sells_to_whom_it_has_invited() {
     let receipt = paid.payment().and_then(|payment| payment.proof().receipt());
     assert!(receipt.is_some());
     assert_eq!(paid.status(), 200);
+}
+
+#[tokio::test]
+async fn with_all_settings_it_sells_by_them() {
+    let net = Devnet::start().await.unwrap();
+    let facilitator = Facilitator::start(&net, 0).await.unwrap();
+    let (buyer, payee) = (&net.buyers[0], net.buyers[6].address);
+    let mut command = command(PROGRAM, &["--serve"]);
+    command.env("FACILITATOR_URL", facilitator.url());
+    command.env("PAY_TO", payee.to_string());
+    let shop = Serving::start(command).await.unwrap();
+    // Nobody is told a key where money is real.
+    assert_eq!(shop.key, "");
+    let before = net.chain.balance_of(net.token.address, payee);
+    let buyer = Buyer::builder(LocalSigner::from_hex(&buyer.key.to_string()).unwrap())
+        .spend_limit(SpendLimit::per_payment(usd!("0.01")))
+        .network(Network::eip155(84532))
+        .build()
+        .unwrap();
+    assert_eq!(buyer.get(&shop.url).send().await.unwrap().status(), 200);
+    let after = net.chain.balance_of(net.token.address, payee);
+    assert_eq!(after - before, U256::from(10_000));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use axum::routing::get;
 use mpp_core::{Mpp, MppBuilder};
 use mpp_evm::{Charge, OnchainCharge};
 use payment_core::{Gate, Route, usd};
-use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
+use payment_evm::{Settler, SettlerOptions, Token};
 use payment_tower::GateExt;
 use payment_tower::axum::Paid;
 use stage::{Failure, Invitation, Stage};
@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     let settings = ["RPC_URL", "SETTLER_KEY", "MPP_REALM", "MPP_SECRET_KEY"];
     let stage = Stage::set("mpp_only", &settings).await?;
-    let key = LocalSigner::from_hex(&stage.setting::<String>("SETTLER_KEY")?)?;
+    let key = stage.key("SETTLER_KEY")?;
     let rpc_url: String = stage.setting("RPC_URL")?;
     let settler = Settler::connect(&rpc_url, key, SettlerOptions::default()).await?;
     // In production `Mpp::from_env()` reads the same two variables.

@@ -59,4 +59,12 @@ async fn wrong_arguments_and_half_of_the_settings_are_one_line_and_exit_2() {
     half.env("MPP_SECRET_KEY", "a key that nobody knows, of 32 bytes");
     let line = "SETTLER_KEY: is not set, and others are\n".to_owned();
     assert_eq!(run(half).await.unwrap(), (Some(2), String::new(), line));
+
+    let mut odd = command(PROGRAM, &["--serve"]);
+    odd.env("RPC_URL", "https://rpc.example");
+    odd.env("SETTLER_KEY", "no key at all");
+    odd.env("MPP_REALM", "shop.example");
+    odd.env("MPP_SECRET_KEY", "a key that nobody knows, of 32 bytes");
+    let line = "SETTLER_KEY: is not a private key\n".to_owned();
+    assert_eq!(run(odd).await.unwrap(), (Some(2), String::new(), line));
 }

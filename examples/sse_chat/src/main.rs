@@ -18,7 +18,7 @@ use axum::routing::get;
 use mpp_core::Mpp;
 use mpp_evm::session::{Keeper, OnchainEscrow, Session};
 use payment_core::{Gate, Money, Route, Tariff, usd};
-use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
+use payment_evm::{Settler, SettlerOptions, Token};
 use payment_store::FileChannelStore;
 use payment_tower::GateExt;
 use payment_tower::axum::Meter;
@@ -36,7 +36,7 @@ async fn shop(
     stage: &Stage,
     origin: &str,
 ) -> Result<(Router, Keeper<OnchainEscrow, FileChannelStore>), Failure> {
-    let key = LocalSigner::from_hex(&stage.setting::<String>("SETTLER_KEY")?)?;
+    let key = stage.key("SETTLER_KEY")?;
     let rpc_url: String = stage.setting("RPC_URL")?;
     let settler = Settler::connect(&rpc_url, key, SettlerOptions::default()).await?;
     let usdc = Token::default_on(settler.chain_id()).ok_or("no token is known on this chain")?;

@@ -42,7 +42,7 @@ pub async fn run(mut command: Command) -> io::Result<(Option<i32>, String, Strin
 pub struct Serving {
     /// What the invitation asks for by `curl`.
     pub url: String,
-    /// The key of a buyer with test money, as the invitation says it.
+    /// The key of a buyer with test money, as the invitation says it; empty where money is real.
     pub key: String,
     _child: Child,
     /// What a killed process leaves behind goes with it.
@@ -66,7 +66,8 @@ impl Serving {
             if let Some((_, asked)) = line.split_once("curl -i ") {
                 url = Some(asked.trim_matches('\'').to_owned());
             }
-            if let (Some(url), Some((_, key))) = (&url, line.split_once("--key ")) {
+            if let (Some(url), Some((_, pay))) = (&url, line.split_once("pay: ")) {
+                let key = pay.split_once("--key ").map_or("", |(_, key)| key);
                 return Ok(Self {
                     url: url.clone(),
                     key: key.to_owned(),

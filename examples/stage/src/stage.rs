@@ -3,6 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use devnet::Devnet;
+use payment_evm::LocalSigner;
 
 use crate::settings::Settings;
 use crate::{Errand, Failure, Stop};
@@ -63,6 +64,16 @@ impl Stage {
             .map_err(|_| Stop::setting(name, "can't be read"))
     }
 
+    /// A private key.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop`] that names it, when it is not set or is none.
+    pub fn key(&self, name: &str) -> Result<LocalSigner, Stop> {
+        let text: String = self.setting(name)?;
+        LocalSigner::from_hex(&text).map_err(|_| Stop::setting(name, "is not a private key"))
+    }
+
     /// The text of a setting.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<String> {
@@ -105,16 +116,17 @@ impl Stage {
             return;
         }
         println!("    see the 402:  curl -i '{shop}{path}'");
-        // Whom to pay by, only where money is for tests.
         let buyer = self.devnet().ok().and_then(|net| net.buyers.first());
-        if let Some(buyer) = buyer {
-            let (run, key) = ("cargo run -q -p quickstart --", buyer.key);
-            let flag = match invitation {
-                Invitation::Buy => "--buy",
-                Invitation::Stream => "--stream",
-            };
-            println!("    pay:          {run} {flag} '{shop}{path}' --key {key}");
-        }
+        let Some(buyer) = buyer else {
+            println!("    pay:          with money; the settings are those of the environment");
+            return;
+        };
+        let (run, key) = ("cargo run -q -p quickstart --", buyer.key);
+        let flag = match invitation {
+            Invitation::Buy => "--buy",
+            Invitation::Stream => "--stream",
+        };
+        println!("    pay:          {run} {flag} '{shop}{path}' --key {key}");
     }
 }
 

@@ -294,3 +294,6 @@ impl Hooks for On {
         says(&self.failed, || (ask.clone(), failure.clone()), ())
     }
 }
+
+#[cfg(test)]
+mod tests;

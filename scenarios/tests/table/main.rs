@@ -5,6 +5,7 @@
 //! it goes away, sends by hand, or is not answered by all in the same way, is a test of its own.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod at_once;
 mod by_body;
 mod connections;

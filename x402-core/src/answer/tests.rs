@@ -298,3 +298,25 @@ fn a_no_that_says_it_is_under_way_is_open() {
         );
     }
 }
+
+#[test]
+fn no_transaction_is_a_success_of_nothing_and_of_nothing_else() {
+    let yes = json!({ "success": true, "transaction": "", "network": "eip155:84532" });
+    let nothing = settle(OK, &changed(&yes, "amount", json!("0"))).unwrap();
+    let SettleAnswer::Settled {
+        transaction,
+        amount,
+        ..
+    } = nothing
+    else {
+        panic!("{nothing:?}");
+    };
+    assert_eq!((&*transaction, amount), ("", Some(Units::ZERO)));
+    for amount in [json!("1"), json!(""), json!("00"), json!(0), Value::Null] {
+        let answer = settle(OK, &changed(&yes, "amount", amount.clone()));
+        assert!(
+            matches!(answer, Err(FacilitatorFault::Garbage(_))),
+            "{amount}"
+        );
+    }
+}

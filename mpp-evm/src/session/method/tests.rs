@@ -216,3 +216,57 @@ fn only_sessions_take_a_route_by_the_unit() {
     let sessions = mpp(Box::new(|builder| builder.method(session())));
     assert!(sessions.route(tariff()).is_ok());
 }
+
+#[test]
+fn a_channel_pays_nobody_but_the_payee() {
+    let at = |account: Address| session().terms(&Route::priced(usd!("1")).pay_to(account.into()));
+    assert!(at(PAYEE).is_ok());
+    let other = at(payer().address()).err();
+    assert!(matches!(other, Some(ConfigError::NoAsset)), "{other:?}");
+    let foreign = Route::priced(usd!("1")).pay_to(payment_core::Account::Other("alice".into()));
+    assert!(matches!(
+        session().terms(&foreign),
+        Err(ConfigError::NoAsset)
+    ));
+}
+
+#[test]
+fn an_option_means_a_session_by_intent_network_and_asset() {
+    use payment_core::{Asset, Network};
+
+    let option = || PaymentOption::new(usd!("1"));
+    for (option, taken) in [
+        (option(), true),
+        (option().protocol(MPP).scheme("session"), true),
+        (option().network(Network::eip155(CHAIN)), true),
+        (option().asset(Asset::from(TOKEN)), true),
+        (option().scheme("charge"), false),
+        (option().network(Network::eip155(CHAIN + 1)), false),
+        (option().asset(Asset::from(PAYEE)), false),
+    ] {
+        assert_eq!(session().takes(&option), taken, "{option:?}");
+    }
+}
+
+#[test]
+fn money_parsers_price_units_and_deposits() {
+    let session = || {
+        session().money_parser(|money, token| money.to_units(token.decimals).ok()?.checked_mul(2))
+    };
+    let request = |route: Tariff| terms(&session(), route).request().clone();
+    let asked = request(Tariff::per("token", usd!("0.0001")).deposit(usd!("10")));
+    assert_eq!(
+        (&asked["amount"], &asked["suggestedDeposit"]),
+        (&json!("200"), &json!("20000000"))
+    );
+}
+
+#[test]
+fn settling_alone_proves_no_voucher() {
+    let session = session();
+    let terms = terms(&session, tariff());
+    with_channel(&session, channel());
+    let mut payment = bind(&*terms, &voucher(500), None, NOW, Asks::Content).unwrap();
+    payment.check().unwrap();
+    assert!(!payment.is_proven_by_settling());
+}

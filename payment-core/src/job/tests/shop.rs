@@ -47,6 +47,11 @@ impl Timer for Tasks {
 }
 
 impl Tasks {
+    /// Whether nothing was spawned, or all of it has run.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.lock().unwrap().is_empty()
+    }
+
     /// How long anything was to wait.
     pub(super) fn slept(&self) -> Vec<Duration> {
         self.slept.lock().unwrap().clone()

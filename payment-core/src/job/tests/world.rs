@@ -257,7 +257,7 @@ impl Offering for FakeOffering {
     /// has no keys. The name says what it is for: one with `meter` is paid by use, one with
     /// `manage` is management, which is answered unless it is done `silently`; one with `never`
     /// is not delivered later; one with `upto` is charged by its handler; one with `provable` is
-    /// proven by its settlement.
+    /// proven by its settlement; who pays by one with `unproven` is known once it is verified.
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
         match self.0.act("bind") {
             Act::Fail => return Err(Fault::upstream("bind", "down").into()),
@@ -287,6 +287,7 @@ impl Offering for FakeOffering {
             valid_until: Timestamp::from_seconds(valid_until),
             now: ask.now,
             charge: None,
+            verified: false,
             name,
         }))
     }
@@ -328,6 +329,7 @@ struct FakePayment {
     valid_until: Timestamp,
     now: Timestamp,
     charge: Option<Units>,
+    verified: bool,
 }
 
 impl FakePayment {
@@ -393,6 +395,7 @@ impl Payment for FakePayment {
         Soon::later(async {
             let act = self.world.act("verify");
             pause().await;
+            self.verified = true;
             match act {
                 Act::Fail => Err(Fault::upstream("verify", "down").into()),
                 Act::Unknown | Act::UnknownMoved => Err(unknown(b"verify")),
@@ -428,6 +431,12 @@ impl Payment for FakePayment {
     fn paid(&self) -> Paid {
         let asset = Asset::Other(self.name.as_str().into());
         let paid = Paid::new(NAME, Units::from(100)).with(Network::eip155(1), asset);
+        let paid = match &self.payer {
+            Some(payer) if self.verified || !self.name.contains("unproven") => {
+                paid.by(payer.clone())
+            }
+            _ => paid,
+        };
         match self.name.contains("upto") {
             true => paid.up_to(),
             false => paid,

@@ -126,3 +126,15 @@ fn charge_of_a_response_that_is_denied_moves_nothing() {
     assert!(shop.world.charged.lock().unwrap().is_empty());
     shop.assert_sound("upto");
 }
+
+#[test]
+fn charge_of_what_is_delivered_unpaid_is_refused() {
+    for settle in [Act::Refuse, Act::UnknownMoved] {
+        let shop = shop_that_charges(7);
+        shop.world.script("settle", &[settle]);
+        shop.staff.script("settle_failed", &[Say::Decide]);
+        assert_eq!(shop.buy("/first", "upto"), page(200, false));
+        assert_eq!(charges(&shop), [Err(ChargeError::Fixed); 2], "{settle:?}");
+        shop.assert_sound("upto");
+    }
+}

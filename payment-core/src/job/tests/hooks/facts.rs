@@ -44,6 +44,17 @@ fn transaction_of_an_earlier_request_is_known_too() {
 }
 
 #[test]
+fn what_verification_finds_out_is_known_after_it() {
+    for path in ["/a", "/first"] {
+        let shop = Shop::staffed(1);
+        assert_eq!(shop.buy(path, "c unproven"), page(200, true));
+        let payer = |hook| shop.staff.context(hook).paid.payer().is_some();
+        assert!(!payer("before_verify"));
+        assert!(payer("after_verify") && payer("before_settle") && payer("succeeded"));
+    }
+}
+
+#[test]
 fn waived_payment_is_no_paid_one() {
     for path in ["/a", "/first"] {
         let shop = Shop::staffed(1);
@@ -73,6 +84,12 @@ fn answer_of_the_handler_is_known_once_it_has_answered() {
         shop.buy("/first", "c");
         assert_eq!(shop.staff.context("refund").response, response);
         assert_eq!(transaction(&shop, "refund").unwrap(), "tx of c");
+        // After the settlement, and for the refund.
+        let receipts = shop.staff.receipts.lock().unwrap();
+        let of_c = receipts
+            .iter()
+            .filter(|receipt| receipt.reference == "tx of c");
+        assert_eq!(of_c.count(), 2);
     }
 }
 
@@ -117,10 +134,61 @@ fn failure_is_what_the_client_saw() {
 }
 
 #[test]
+fn panic_of_the_handler_is_a_failure() {
+    for (path, moved) in [("/a", false), ("/first", true)] {
+        let shop = Shop::staffed(1);
+        shop.world.script("serve", &[Act::Panic]);
+        shop.buy_and_panic(path, "c");
+        let failures = shop.staff.failures.lock().unwrap();
+        assert_eq!((failures.len(), &*failures[0].code), (1, "handler_failed"));
+        assert_eq!(failures[0].unknown, moved);
+    }
+}
+
+#[test]
+fn stream_succeeds_when_it_leaves_and_is_compensated_when_it_does_not() {
+    for path in ["/a", "/first"] {
+        for (denied, delivered) in [(Say::Nothing, 1), (Say::Decide, 0)] {
+            let shop = Shop::staffed(1);
+            *shop.world.handling.lock().unwrap() = Handling::Streams;
+            shop.staff.script("before_settle", &[denied]);
+            let seen = shop.buy(path, "meter");
+            assert_eq!(seen.delivered(), delivered == 1, "{path} {denied:?}");
+            assert!(!shop.world.all().contains(&"hold"));
+            let staff = &shop.staff;
+            assert_eq!(staff.times("succeeded"), delivered);
+            assert_eq!(staff.times("compensate"), 1 - delivered);
+            assert_eq!(shop.world.tabs_dropped(), 1);
+            shop.assert_sound("meter");
+        }
+    }
+}
+
+#[test]
+fn management_is_told_of_as_any_payment() {
+    for path in ["/a", "/first"] {
+        let shop = Shop::staffed(1);
+        assert_eq!(shop.buy(path, "manage").code, "managed");
+        let asked = shop.staff.asked();
+        let before = [
+            "protected_request",
+            "before_verify",
+            "after_verify",
+            "before_settle",
+        ];
+        assert_eq!(asked[..4], before);
+        assert_eq!((shop.staff.times("after_settle"), asked.len()), (1, 6));
+        assert_eq!(transaction(&shop, "succeeded").unwrap(), "tx of manage");
+    }
+}
+
+#[test]
 fn unpaid_request_is_challenged_and_has_not_failed() {
     let shop = Shop::staffed(1);
     assert_eq!(shop.buy("/a", ""), refused("payment_required"));
     assert_eq!(shop.staff.asked(), ["protected_request", "challenged"]);
+    let challenges = std::mem::take(&mut *shop.staff.challenges.lock().unwrap());
+    assert!(challenges[0].headers.contains_key("x-challenge"));
     // What can't be read was brought as a payment.
     shop.world.script("claim", &[Act::Refuse]);
     assert_eq!(shop.buy("/a", "c"), refused("claim"));
@@ -139,4 +207,17 @@ fn t124_no_header_and_no_body_is_printed() {
         !printed.contains(secret) && printed.contains("x-api-key"),
         "{printed}"
     );
+}
+
+#[test]
+fn t124_no_evidence_is_printed() {
+    let pending = crate::Pending {
+        evidence: "a secret".into(),
+        headers: Vec::new(),
+        code: "settlement_pending",
+        cause: "no answer".into(),
+    };
+    let secret = format!("{:?}", bytes::Bytes::from("a secret"));
+    let printed = format!("{:?}", crate::Denied::Unknown(pending));
+    assert!(!printed.contains(&secret) && printed.contains("no answer"));
 }

@@ -93,7 +93,17 @@ fn money_is_not_given_back_by_two() {
 #[test]
 fn no_hooks_are_asked_of_a_gate_that_has_none() {
     let shop = Shop::new();
-    assert_eq!(shop.buy("/a", "c"), page(200, true));
-    assert_eq!(shop.buy("/a", ""), refused("payment_required"));
+    for (path, credential) in [("/a", "c"), ("/first", "d"), ("/a", ""), ("/a", "c")] {
+        assert!(polled(&mut shop.visit(path, credential), 100).is_some());
+        assert!(shop.tasks.is_empty(), "nothing is made for hooks");
+    }
     assert!(shop.staff.asked().is_empty());
+}
+
+#[test]
+fn hook_has_the_time_that_it_asks_for() {
+    let shop = Shop::staffed(1);
+    shop.staff.script("succeeded", &[Say::Hang]);
+    assert_eq!(shop.buy("/a", "c"), page(200, true));
+    assert!(shop.tasks.slept().contains(&DEADLINE));
 }

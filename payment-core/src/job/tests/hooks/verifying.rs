@@ -64,6 +64,27 @@ fn unverified_payment_is_not_let_off_its_settlement() {
 }
 
 #[test]
+fn what_is_followed_up_is_not_let_off_its_settlement() {
+    for path in ["/a", "/first"] {
+        for verify in [Act::Ok, Act::Refuse] {
+            for reconcile in [Act::Ok, Act::Fail, Act::Unknown] {
+                let shop = Shop::staffed(1);
+                shop.world.script("verify", &[verify]);
+                shop.staff.script("verify_failed", &[Say::Decide]);
+                shop.world.script("settle", &[Act::Unknown]);
+                assert_eq!(shop.buy(path, "provable").status, 503);
+                // Nobody kept whether it was ever verified.
+                shop.staff.script("settle_failed", &[Say::Decide; 2]);
+                shop.world.script("reconcile", &[reconcile]);
+                assert!(shop.buy(path, "provable").status >= 402);
+                assert_eq!(shop.delivered("provable"), 0, "{path} {verify:?}");
+                shop.assert_sound("provable");
+            }
+        }
+    }
+}
+
+#[test]
 fn hooks_are_not_asked_once_more_of_a_payment_that_was_settled() {
     for first in [Act::UnknownMoved, Act::Ok] {
         let shop = Shop::staffed(1);
@@ -88,20 +109,26 @@ fn denied_after_verification_everything_is_given_back() {
         ("/a", "before_settle"),
         ("/first", "before_settle"),
     ] {
-        for name in ["c", "meter", "v", "manage"] {
+        for (name, say) in ["c", "meter", "v", "manage"]
+            .into_iter()
+            .flat_map(|name| [Say::Decide, Say::Fail, Say::PanicLater].map(|say| (name, say)))
+        {
+            let label = format!("{path} {hook} {name} {say:?}");
+            // Once the handler has done its work, silence changes nothing.
+            let serves = name != "manage" && (path == "/a" || name == "meter");
+            if hook == "before_settle" && serves && say != Say::Decide {
+                continue;
+            }
             let shop = Shop::staffed(1);
-            shop.staff.script(hook, &[Say::Decide]);
+            shop.staff.script(hook, &[say]);
             let seen = shop.buy(path, name);
-            assert_eq!(
-                (seen.status, seen.challenged),
-                (403, false),
-                "{path} {hook}"
-            );
+            let status = if say == Say::Decide { 403 } else { 503 };
+            assert_eq!((seen.status, seen.challenged), (status, false), "{label}");
             let log = shop.world.log();
             let given_back = log.iter().filter(|step| **step == "give back").count();
             assert_eq!(given_back, 1, "{log:?}");
             assert!(!log.contains(&"settling") && !log.contains(&"settle"));
-            assert!(shop.guard.inner.is_empty(), "{path} {hook} {name}");
+            assert!(shop.guard.inner.is_empty(), "{label}");
             shop.assert_sound(name);
         }
     }

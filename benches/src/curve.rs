@@ -3,15 +3,14 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use crate::Failure;
+use crate::number::each;
 use alloy_primitives::B256;
 use payment_evm::{EvmSignature, LocalSigner, PublicKey};
-use tollgate_benches::number::each;
-
-use crate::Failure;
 
 /// Which operation a request can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
     /// To recover who has signed.
     Recover,
     /// To verify by a key that is known.
@@ -21,13 +20,19 @@ pub(crate) enum Operation {
 }
 
 /// Digests that one key has signed.
-pub(crate) struct Curve {
+#[derive(Debug)]
+pub struct Curve {
     signed: Vec<(B256, EvmSignature)>,
     key: PublicKey,
 }
 
 impl Curve {
-    pub(crate) fn new(batch: usize) -> Result<Self, Failure> {
+    /// So many of them, or one.
+    ///
+    /// # Errors
+    ///
+    /// Without randomness.
+    pub fn new(batch: usize) -> Result<Self, Failure> {
         let signer = LocalSigner::random()?;
         let sign = |_| -> Result<_, Failure> {
             let digest = payment_evm::random_word()?;
@@ -40,7 +45,11 @@ impl Curve {
     }
 
     /// Time of one operation in picoseconds.
-    pub(crate) fn turn(&self, operation: Operation) -> Result<u64, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// A signature that is none.
+    pub fn turn(&self, operation: Operation) -> Result<u64, Failure> {
         if operation == Operation::Nothing {
             return Ok(0);
         }
