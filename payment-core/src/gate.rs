@@ -15,6 +15,7 @@ use crate::job::Claimed;
 use crate::origin::Origin;
 use crate::quote::QuoteKey;
 use crate::resource::url_path;
+use crate::stamp::Receipts;
 use crate::{
     Alarm, Ask, Clock, Hooks, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
     PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
@@ -186,6 +187,7 @@ impl<G: ReplayGuard> Gate<G> {
         headers.dedup();
         Ok(RouteGate {
             priced: Arc::new(Priced {
+                receipts: Receipts::with(offering.receipt_headers()),
                 shared,
                 route,
                 offering,
@@ -431,6 +433,8 @@ pub(crate) struct Priced<G> {
     headers: Box<[HeaderName]>,
     pub(crate) paywall: Option<Arc<dyn Paywall>>,
     pub(crate) varies: Varies,
+    /// What no handler sets.
+    pub(crate) receipts: Receipts,
 }
 
 /// What is to happen with a request.

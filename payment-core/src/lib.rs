@@ -18,6 +18,7 @@
 mod accept;
 mod account;
 mod alarm;
+mod announced;
 mod answer;
 mod ask;
 mod cache;
@@ -40,6 +41,7 @@ mod late;
 mod limits;
 mod memory;
 mod meter;
+mod mistakes;
 mod money;
 mod network;
 mod option;
@@ -66,6 +68,7 @@ mod units;
 
 pub use account::{Account, Asset};
 pub use alarm::{Alarm, Elapsed};
+pub use announced::as_announced;
 pub use ask::{Ask, RepeatedParam};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
@@ -100,7 +103,7 @@ pub use request::RequestHead;
 pub use route::{Route, Timing};
 pub use secret::Secret;
 pub use sse::{BoxError, IntoSseEvent, SseEvent, SseEventError};
-pub use stamp::{ResponseHead, remove_receipts, stamp};
+pub use stamp::{Receipts, ResponseHead, Stamps, stamp};
 pub use stream::{SseTerms, Timer};
 pub use table::{KeyError, RouteTable, RouteTableBuilder};
 pub use tariff::Tariff;

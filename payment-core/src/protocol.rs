@@ -73,6 +73,13 @@ pub trait Offering: Send + Sync {
         None
     }
 
+    /// The response headers of its receipts. Where a handler or an upstream sets them, they are
+    /// removed: nobody but the gate says what was paid. `PAYMENT-RESPONSE`, `X-PAYMENT-RESPONSE`
+    /// and `Payment-Receipt` need not be named.
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// How this request can be paid.
     fn challenge<'a>(
         &'a self,
