@@ -6,15 +6,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gate::Priced;
 use crate::hooked::within;
+use crate::late::Late;
 use crate::quote::Quoted;
 use crate::{
     Ask, Challenge, Claim, Denied, Fault, Offering, Payment, PaymentOption, Pricing, Quote,
     Refusal, ReplayGuard, RequestHead, Route, Soon,
 };
-
-mod late;
-
-use late::Late;
 
 /// How a request gets to the handler.
 pub(crate) enum Entry {
@@ -61,10 +58,9 @@ impl<G: ReplayGuard> Priced<G> {
         let Some(key) = self.shared.quote_key.get() else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
-        let until = ask.now.plus(pricing.grace);
-        let seal = key.seal(ask, &pricing.headers, &options, until);
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.
+        let seal = key.seal(ask, &pricing.headers, &options, ask.now.plus(pricing.grace));
         let quoted =
             brought.and_then(|brought| key.open(ask, &pricing.headers, &options, &brought));
         let quoted = quoted.filter(|quoted| quoted.options != options);
@@ -72,8 +68,8 @@ impl<G: ReplayGuard> Priced<G> {
         Ok(Entry::Pays(match quoted {
             None => today.into(),
             Some(Quoted { options, until }) => Arc::new(Moved {
+                is_good: until > ask.now,
                 quoted: self.offer(ask, options, None)?,
-                has_run_out: until <= ask.now,
                 today,
             }),
         }))
@@ -98,12 +94,12 @@ impl<G: ReplayGuard> Priced<G> {
     }
 }
 
-/// A price that has moved since the buyer was quoted another: that one is paid, and whoever is asked
-/// to pay is told the one of today.
+/// A price that has moved since the buyer was quoted another: that one is paid while it is good, and
+/// whoever is asked to pay is told the one of today.
 struct Moved {
+    /// Whether the quote has not run out.
+    is_good: bool,
     quoted: Box<dyn Offering>,
-    /// Whether the quote came too late to pay by it.
-    has_run_out: bool,
     today: Box<dyn Offering>,
 }
 
@@ -121,16 +117,16 @@ impl Offering for Moved {
     }
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
-        if !self.has_run_out {
+        if self.is_good {
             return self.quoted.bind(ask, claim);
         }
-        match self.today.bind(ask, claim.clone()) {
-            // Nobody is to pay once more for what was settled while the quote was good.
-            Err(Denied::Refused(why)) => match self.quoted.bind(ask, claim) {
-                Ok(payment) => Ok(Box::new(Late { payment, why })),
-                Err(_) => Err(why.into()),
-            },
-            bound => bound,
+        let refusal = match self.today.bind(ask, claim.clone()) {
+            Err(Denied::Refused(refusal)) => refusal,
+            bound => return bound,
+        };
+        match self.quoted.bind(ask, claim) {
+            Ok(payment) => Ok(Box::new(Late { payment, refusal })),
+            Err(_) => Err(refusal.into()),
         }
     }
 }

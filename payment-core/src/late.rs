@@ -3,19 +3,16 @@ use crate::{
     Timestamp, Units,
 };
 
-/// A payment by a quote that has run out. Too late for this request, unless its settlement has begun
-/// in an earlier one: then it is delivered as any other that was paid in time. (I4)
-pub(super) struct Late {
-    pub(super) payment: Box<dyn Payment>,
-    /// Why it does not pay the price of today.
-    pub(super) why: Refusal,
+/// A payment of a price that is not asked any more. Nobody begins with it; but what was begun while
+/// it was good is followed up, so that no buyer is told to sign again for what may have been paid.
+/// (I4)
+pub(crate) struct Late {
+    pub(crate) payment: Box<dyn Payment>,
+    /// What is said to whoever begins with it.
+    pub(crate) refusal: Refusal,
 }
 
 impl Payment for Late {
-    fn in_time(&self) -> Result<(), Refusal> {
-        Err(self.why.clone())
-    }
-
     fn keys(&self) -> &[ReplayKey] {
         self.payment.keys()
     }
@@ -26,6 +23,11 @@ impl Payment for Late {
 
     fn spent(&self) -> Refusal {
         self.payment.spent()
+    }
+
+    fn in_time(&self) -> Result<(), Refusal> {
+        // Not asked of what was begun.
+        Err(self.refusal.clone())
     }
 
     fn purpose(&self) -> Purpose {
