@@ -205,7 +205,7 @@ impl<G: ReplayGuard> Gate<G> {
         let pricing = route.pricing.as_ref();
         let read = pricing.and_then(|pricing| pricing.body_limit);
         Route {
-            quote: key.and_then(|key| key.seal(&ask, &route.each_option(), ask.now)),
+            quote: key.and_then(|key| key.seal(&ask, &[], &route.each_option(), ask.now)),
             body_digest: read.map(|_| body_digest(b"")),
             ..route.clone()
         }

@@ -304,7 +304,7 @@ impl Receipt {
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
             // Those that are mostly there are known, and need not be made anew.
-            let mut known = RECEIPTS.into_iter();
+            let mut known = RECEIPTS.iter().cloned();
             let name = match known.find(|known| known.as_str() == name) {
                 Some(known) => known,
                 None => name.parse().ok()?,
