@@ -58,9 +58,10 @@ impl<G: ReplayGuard> Priced<G> {
         let Some(key) = self.shared.quote_key.get() else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
+        let until = ask.now.plus(pricing.grace);
+        let seal = key.seal(ask, &pricing.headers, &options, until);
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.
-        let seal = key.seal(ask, &pricing.headers, &options, ask.now.plus(pricing.grace));
         let quoted =
             brought.and_then(|brought| key.open(ask, &pricing.headers, &options, &brought));
         let quoted = quoted.filter(|quoted| quoted.options != options);

@@ -113,9 +113,9 @@ impl Pricing {
     /// was begun at a quoted price is followed up at it, however late.
     ///
     /// A buyer who pays in time pays what was quoted, whether the price rose or fell, and as often
-    /// as it asks for the very same meanwhile: by method, URL, the headers that the pricer
-    /// [reads](Self::reading), and the body where it is read. Buyers of x402 version 1 bring no quote: for them the
-    /// price of the moment counts.
+    /// as it asks for the very same meanwhile: one method and URL, one body where that is read, and
+    /// the values of the headers that the pricer [reads](Self::reading). Buyers of x402 version 1
+    /// bring no quote: for them the price of the moment counts.
     #[must_use]
     pub const fn grace(mut self, time: Duration) -> Self {
         self.grace = time;

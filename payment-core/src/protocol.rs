@@ -304,9 +304,9 @@ impl Receipt {
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
             // Those that are mostly there are known, and need not be made anew.
-            let mut known = RECEIPTS.iter();
+            let mut known = RECEIPTS.iter().cloned();
             let name = match known.find(|known| known.as_str() == name) {
-                Some(known) => known.clone(),
+                Some(known) => known,
                 None => name.parse().ok()?,
             };
             Some((name, HeaderValue::from_str(value).ok()?))
