@@ -115,7 +115,8 @@ impl Pricing {
     /// A buyer who pays in time pays what was quoted, whether the price rose or fell, and as often
     /// as it asks for the very same meanwhile: one method and URL, one body where that is read, and
     /// the values of the headers that the pricer [reads](Self::reading). Buyers of x402 version 1
-    /// bring no quote: for them the price of the moment counts.
+    /// bring no quote: for them the price of the moment counts. Whoever has moved the money before
+    /// it asks, by the hash of a transfer, has for it as long as the offer says.
     #[must_use]
     pub const fn grace(mut self, time: Duration) -> Self {
         self.grace = time;

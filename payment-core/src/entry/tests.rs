@@ -353,6 +353,37 @@ async fn t03_a_quote_for_one_header_is_none_for_another() {
     assert_eq!((stall.served(), stall.settled()), (0, 0));
 }
 
+#[tokio::test]
+async fn i4_what_was_settled_is_delivered_whatever_it_costs_by_then() {
+    for grace in [60, 0] {
+        let stall = Stall::on(|pricing| {
+            Route::priced(CHEAP)
+                .pricing(pricing.grace(Duration::from_secs(grace)))
+                .timing(Timing::BeforeServing)
+        });
+        stall.prices(|_| Ok(CHEAP.into()));
+        let quote = stall.get("/", None).await.quote;
+        // Paid, and the handler fails: the payment waits for the same request.
+        stall.answers(StatusCode::INTERNAL_SERVER_ERROR);
+        let payment = paid("a", CHEAP, quote.as_deref());
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!((got.status.as_u16(), stall.settled()), (500, 1));
+        stall.answers(StatusCode::OK);
+        tokio::task::yield_now().await;
+        stall.prices(|_| Ok(DEAR.into()));
+        stall.clock.advance(Duration::from_secs(61));
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.status, StatusCode::OK, "told to pay again: {grace}");
+        assert_eq!(stall.settled(), 1);
+        // Once, and no other by it.
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.code, "spent");
+        let other = paid("b", CHEAP, quote.as_deref());
+        assert_eq!(stall.get("/", Some(&other)).await.code, "other_price");
+        assert_eq!((stall.served(), stall.settled()), (2, 1));
+    }
+}
+
 /// A cent for each letter.
 fn by_length() -> Pricing {
     Pricing::by(|ask| {
@@ -380,6 +411,30 @@ async fn t07_what_is_paid_for_is_the_body_that_was_priced() {
     assert_eq!(got.status, StatusCode::OK);
     let empty = stall.send("GET", "/", None, Some("")).await;
     assert_eq!(empty.prices.as_deref(), Some("0.01"));
+}
+
+#[tokio::test]
+async fn t120_what_listens_keeps_no_body_of_a_stranger() {
+    let (heard, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let too = heard.clone();
+    let hooks = On::new()
+        .protected_request(async |ask| match ask.body.as_deref() {
+            Some(b"ab") => Access::Pay,
+            _ => Access::Failed("it decides by the body".into()),
+        })
+        .challenged(move |ask, _| std::future::ready(heard.send(ask.body).unwrap()))
+        .failed(move |ask, _| std::future::ready(too.send(ask.body).unwrap()));
+    let stall = Stall::at(
+        |gate| gate.hooks(hooks),
+        |_| Route::priced(usd!("1")).pricing(by_length()),
+    );
+    for brought in [None, Some(paid("a", CHEAP, None))] {
+        let got = stall.send("POST", "/", brought.as_deref(), Some("ab"));
+        assert_eq!(got.await.status, StatusCode::PAYMENT_REQUIRED);
+    }
+    for _ in 0..3 {
+        assert_eq!(told.recv().await, Some(None));
+    }
 }
 
 #[tokio::test]
