@@ -44,7 +44,8 @@ pub trait Hooks: Send + Sync + 'static {
         None
     }
 
-    /// A request came to a priced route, with a payment or without.
+    /// A request came to a priced route, with a payment or without. Anybody can cause that, and
+    /// nothing bounds how many answers are waited for at once.
     fn protected_request<'a>(&'a self, _: &'a Ask) -> Soon<'a, Access> {
         Soon::now(Access::Pay)
     }

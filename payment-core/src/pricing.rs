@@ -10,6 +10,10 @@ use crate::{Ask, BoxError, BoxFuture, PaymentOption};
 
 /// Says what a request costs, from the request. Asked for every request of its route: for the one
 /// that gets the 402, and again for the one that pays. (T03)
+///
+/// So anybody can have it asked, as often as they like, and nothing bounds how many answers are
+/// waited for at once. Where an answer costs something, such as a query, the pricer keeps it for a
+/// while itself. (T120)
 pub trait Pricer: Send + Sync + 'static {
     /// The price of this request.
     ///
