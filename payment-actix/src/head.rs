@@ -51,6 +51,12 @@ impl RequestHead for Head<'_> {
         self.request.match_info().as_str()
     }
 
+    /// The spelling that was sent: a handler that passes requests on may read it in another way
+    /// than actix has. A table refuses what leads elsewhere by it. (T90)
+    fn dispatched_path(&self) -> Option<&str> {
+        Some(self.request.uri().path())
+    }
+
     fn pattern(&self) -> Option<&str> {
         let pattern = self.pattern.get_or_init(|| self.request.match_pattern());
         pattern.as_deref()

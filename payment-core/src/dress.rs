@@ -12,7 +12,7 @@ use crate::cors::{EXPOSED, Reader};
 use crate::custom::unharmed;
 use crate::gate::{Priced, Shared};
 use crate::reply::{About, VARY_ON};
-use crate::stamp::RECEIPTS;
+use crate::stamp::{RECEIPTS, Stamps};
 use crate::{Ask, Failure, Page, Reply, RequestHead};
 
 /// The request headers that answers of one route vary on, beside those that all do.
@@ -113,13 +113,12 @@ impl<G> Priced<G> {
     }
 
     /// What stands on every response of the handler.
-    pub(crate) fn stamped(&self, stamps: &mut Vec<(HeaderName, HeaderValue)>, reader: Reader) {
-        if let Some(varies) = &self.varies.served {
-            stamps.push((VARY, varies.clone()));
-        }
-        if let Some(cors) = &self.shared.cors {
-            stamps.extend(cors.allow(reader));
-        }
+    pub(crate) fn stamped(&self, stamps: &mut Stamps, reader: Reader) {
+        let varies = self.varies.served.clone();
+        let varies = varies.map(|varies| (VARY, varies));
+        let cors = self.shared.cors.iter();
+        let allowed = cors.flat_map(|cors| cors.allow(reader));
+        stamps.on(&self.receipts, varies.into_iter().chain(allowed));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::job::Claimed;
 use crate::origin::Origin;
 use crate::quote::QuoteKey;
 use crate::resource::url_path;
+use crate::stamp::Receipts;
 use crate::{
     Alarm, Ask, Clock, Hooks, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
     PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
@@ -186,6 +187,7 @@ impl<G: ReplayGuard> Gate<G> {
         headers.dedup();
         Ok(RouteGate {
             priced: Arc::new(Priced {
+                receipts: Receipts::with(offering.receipt_headers()),
                 shared,
                 route,
                 offering,
@@ -203,7 +205,7 @@ impl<G: ReplayGuard> Gate<G> {
         let pricing = route.pricing.as_ref();
         let read = pricing.and_then(|pricing| pricing.body_limit);
         Route {
-            quote: key.and_then(|key| key.seal(&ask, &route.each_option(), ask.now)),
+            quote: key.and_then(|key| key.seal(&ask, &[], &route.each_option(), ask.now)),
             body_digest: read.map(|_| body_digest(b"")),
             ..route.clone()
         }
@@ -431,6 +433,8 @@ pub(crate) struct Priced<G> {
     headers: Box<[HeaderName]>,
     pub(crate) paywall: Option<Arc<dyn Paywall>>,
     pub(crate) varies: Varies,
+    /// What no handler sets.
+    pub(crate) receipts: Receipts,
 }
 
 /// What is to happen with a request.

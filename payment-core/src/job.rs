@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 
 use crate::detach::{Detach, Spawn};
 use crate::entry::Entry;
 use crate::gate::Priced;
 use crate::permit::{Permit, authorize};
+use crate::stamp::Stamps;
 use crate::{
     Alarm, Ask, Claim, Denied, Failure, Fault, MemoryReplayGuard, Offering, Paid, Purpose, Refusal,
     ReplayGuard, Reply, Timing,
@@ -37,8 +38,8 @@ pub enum Outcome<R> {
     Served {
         /// The response.
         response: R,
-        /// The receipt; empty when the handler failed and nothing was settled.
-        stamps: Vec<(HeaderName, HeaderValue)>,
+        /// What is added to its head: see [`stamp`](crate::stamp).
+        stamps: Stamps,
     },
     /// The gate answers in the handler's place.
     Reply(Reply),
@@ -154,7 +155,7 @@ impl<G: ReplayGuard> Job<G> {
             Ok(Entry::Pays(offering)) => Visit { offering, ..visit },
             Ok(Entry::Free) => {
                 let response = serve(Paid::nothing()).await?;
-                let stamps = Vec::new();
+                let stamps = Stamps::default();
                 return Ok(Outcome::Served { response, stamps });
             }
             Err(denied) => return Ok(visit.denied(denied).await),
@@ -218,7 +219,7 @@ impl<G: ReplayGuard> Job<G> {
         let status = response.status();
         if status.as_u16() >= 400 {
             visit.unserved(&mut permit, Some(status));
-            let stamps = permit.stamps(status);
+            let stamps = Stamps::of_receipt(permit.stamps(status));
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
@@ -249,7 +250,7 @@ impl<G: ReplayGuard> Job<G> {
             Ok(permit) => permit,
             Err(denied) => return Ok(visit.unsettled(denied).await),
         };
-        let stamps = permit.stamps(response.status());
+        let stamps = Stamps::of_receipt(permit.stamps(response.status()));
         match permit.deliver().await {
             Ok(()) => Ok(Outcome::Served { response, stamps }),
             Err(denied) => Ok(visit.denied(denied).await),

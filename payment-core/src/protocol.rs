@@ -45,8 +45,10 @@ pub trait PaymentProtocol: Send + Sync + 'static {
         100
     }
 
-    /// Makes the offers of one route, once, when the route is built. `None` when this protocol
-    /// is not taken there.
+    /// Makes the offers of one route, when the route is built; and of a route that is priced for
+    /// each request, with each of them. Where the route has options, an offer for each of them that
+    /// this protocol takes, in their order: see [`Route::with_option`]. `None` when this protocol is
+    /// not taken there.
     ///
     /// # Errors
     ///
@@ -69,6 +71,13 @@ pub trait Offering: Send + Sync {
     /// moved between 402 and payment counts as it is now.
     fn quote(&self, _claim: &Claim) -> Option<Box<str>> {
         None
+    }
+
+    /// The response headers of its receipts. Where a handler or an upstream sets them, they are
+    /// removed: nobody but the gate says what was paid. `PAYMENT-RESPONSE`, `X-PAYMENT-RESPONSE`
+    /// and `Payment-Receipt` need not be named.
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &[]
     }
 
     /// How this request can be paid.
@@ -295,7 +304,7 @@ impl Receipt {
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
             // Those that are mostly there are known, and need not be made anew.
-            let mut known = RECEIPTS.into_iter();
+            let mut known = RECEIPTS.iter().cloned();
             let name = match known.find(|known| known.as_str() == name) {
                 Some(known) => known,
                 None => name.parse().ok()?,
