@@ -55,19 +55,18 @@ fn route_table() -> io::Result<()> {
 }
 
 fn sealed_quote() -> io::Result<()> {
-    let target = "sealed_quote";
-    for (quoted, small) in [(&*quotes::X402, true), (&*quotes::MPP, false)] {
-        let kind = |kind: char| {
-            if small {
-                kind
-            } else {
-                kind.to_ascii_uppercase()
-            }
+    for (quoted, to) in [(&*quotes::X402, "x402"), (&*quotes::MPP, "mpp")] {
+        let show = |name: &str, kind: char, data: &[u8]| {
+            let kind = match to {
+                "mpp" => kind.to_ascii_uppercase(),
+                _ => kind,
+            };
+            put("sealed_quote", &format!("{to} {name}"), kind, data)
         };
-        put(target, "good", kind('q'), &quoted.seal)?;
-        put(target, "none", kind('q'), "")?;
-        put(target, "one letter", kind('e'), [0, b'A'])?;
-        put(target, "last letter", kind('e'), [255, b'A'])?;
+        show("good", 'q', quoted.seal.as_bytes())?;
+        show("none", 'q', b"")?;
+        show("one letter", 'e', &[0, b'A'])?;
+        show("last letter", 'e', &[255, b'A'])?;
         for (name, said) in [
             ("cheap", "9999999999;0.01"),
             (
@@ -78,20 +77,15 @@ fn sealed_quote() -> io::Result<()> {
             ("free", "9999999999;0"),
             ("odd", "-1;1e9"),
         ] {
-            put(target, name, kind('t'), said)?;
+            show(name, 't', said.as_bytes())?;
         }
-        put(target, "other path", kind('o'), "other")?;
-        put(target, "same path", kind('o'), "premium-data/")?;
-        put(
-            target,
-            "text",
-            kind('j'),
-            json!({"quote": "a.b"}).to_string(),
-        )?;
-        put(target, "number", kind('j'), json!({"quote": 1}).to_string())?;
+        show("other path", 'o', b"other")?;
+        show("same path", 'o', b"premium-data/")?;
+        show("text", 'j', json!({"quote": "a.b"}).to_string().as_bytes())?;
+        show("number", 'j', json!({"quote": 1}).to_string().as_bytes())?;
         let letters = "x".repeat(22);
         let opaque = json!({"nonce": letters, "quote": "a.b", "scope": letters});
-        put(target, "opaque", kind('j'), opaque.to_string())?;
+        show("opaque", 'j', opaque.to_string().as_bytes())?;
     }
     Ok(())
 }
