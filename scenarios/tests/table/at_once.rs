@@ -65,7 +65,8 @@ async fn one_is_refunded<S: Stack>() {
     assert_eq!(spent.unwrap().status, 402, "{}", S::NAME);
     let totals = till.totals();
     assert_eq!((totals.settles, totals.refunds), (1, 1), "{}", S::NAME);
-    assert_eq!((failed, totals.served), (1, 1), "{}", S::NAME);
+    assert!(failed >= 1, "{}", S::NAME);
+    assert_eq!(failed, totals.served, "{}", S::NAME);
 }
 
 #[tokio::test]
