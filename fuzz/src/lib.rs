@@ -4,6 +4,7 @@
 //! A target panics when a rule of the project is broken; what strangers may send is everything.
 
 pub mod mpp;
+pub mod quotes;
 pub mod session;
 pub mod x402;
 
@@ -11,45 +12,81 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use payment_core::{
-    Ask, Challenge, Claim, Clock, ConfigError, Denied, Fault, Gate, Offering, Payment,
-    PaymentProtocol, ProtocolName, Refusal, RequestHead, Route, Soon, Timestamp, usd,
+    Admission, Ask, BoxFuture, Challenge, Claim, Clock, ConfigError, Denied, Fault, Gate, Offering,
+    Outcome, Payment, PaymentProtocol, ProtocolName, Refusal, Reply, RequestHead, Route, Soon,
+    Timestamp, usd,
 };
 use serde_json::Value;
 
 /// The origin of every request here.
 pub const ORIGIN: &str = "https://api.example.com";
 
-/// A request with nothing but values of one header, which may hold any bytes.
-#[derive(Debug)]
+/// A request without a body. Its headers may hold any bytes.
+#[derive(Clone, Debug)]
 pub struct Head<'a> {
-    path: &'a str,
-    name: &'a str,
-    values: Vec<&'a [u8]>,
+    /// The method.
+    pub method: &'a str,
+    /// The path.
+    pub path: &'a str,
+    /// What the framework has made of the path.
+    pub dispatched: Option<&'a str>,
+    /// The pattern by which it has dispatched.
+    pub pattern: Option<&'a str>,
+    /// The query.
+    pub query: Option<&'a str>,
+    /// Names in small letters, and values.
+    pub headers: Vec<(&'a str, &'a [u8])>,
 }
 
 impl<'a> Head<'a> {
     /// `GET` of a path with these values of a header.
     #[must_use]
     pub fn new(path: &'a str, name: &'a str, values: Vec<&'a [u8]>) -> Self {
-        Self { path, name, values }
+        let headers = values.into_iter().map(|value| (name, value)).collect();
+        Self {
+            headers,
+            ..Self::of("GET", path)
+        }
+    }
+
+    /// A request without headers.
+    #[must_use]
+    pub const fn of(method: &'a str, path: &'a str) -> Self {
+        Self {
+            method,
+            path,
+            dispatched: None,
+            pattern: None,
+            query: None,
+            headers: Vec::new(),
+        }
     }
 }
 
 impl RequestHead for Head<'_> {
     fn method(&self) -> &str {
-        "GET"
+        self.method
     }
 
     fn path(&self) -> &str {
         self.path
     }
 
+    fn dispatched_path(&self) -> Option<&str> {
+        self.dispatched
+    }
+
+    fn pattern(&self) -> Option<&str> {
+        self.pattern
+    }
+
     fn query(&self) -> Option<&str> {
-        None
+        self.query
     }
 
     fn authority(&self) -> Option<&str> {
@@ -61,9 +98,8 @@ impl RequestHead for Head<'_> {
     }
 
     fn each_value<'v>(&'v self, name: &str, visit: &mut dyn FnMut(&'v [u8])) {
-        if name == self.name {
-            self.values.iter().for_each(|value| visit(value));
-        }
+        let values = self.headers.iter().filter(|(named, _)| *named == name);
+        values.for_each(|(_, value)| visit(value));
     }
 }
 
@@ -92,14 +128,25 @@ pub fn ask(path: &str, now: Timestamp) -> Ask {
     let route = gate
         .and_then(|gate| gate.route(usd!("0.01")))
         .expect("a route of constants");
-    let payment_core::Admission::Priced(job) = route.admit(&Head::new(path, "", Vec::new())) else {
-        panic!("a request without headers is answered at once");
-    };
-    let serve = |_| async { Err::<Never, ()>(()) };
-    let outcome = block_on(job.run(Nowhere, serve)).expect("an unpaid request is not served");
-    assert!(matches!(outcome, payment_core::Outcome::Reply(_)));
+    let reply = answer(route.admit(&Head::of("GET", path)));
+    assert!(reply.is_some(), "an unpaid request is not served");
     let seen = witness.0.lock().expect("one thread").take();
     seen.expect("the gate asks for challenges")
+}
+
+/// What the gate answers in the handler's place; `None` when it would have called it.
+#[must_use]
+pub fn answer(admission: Admission) -> Option<Reply> {
+    let job = match admission {
+        Admission::Answer(reply) => return Some(reply),
+        Admission::Priced(job) => job,
+    };
+    let serve = |_| async { Err::<Never, ()>(()) };
+    match block_on(job.run(Nowhere, serve)) {
+        Ok(Outcome::Reply(reply)) => Some(reply),
+        Ok(Outcome::Served { response, .. }) => match response {},
+        Err(()) => None,
+    }
 }
 
 #[derive(Clone, Default)]
@@ -151,7 +198,13 @@ impl payment_core::Served for Never {
 struct Nowhere;
 
 impl payment_core::Spawn for Nowhere {
-    fn spawn(&self, _: payment_core::BoxFuture<'static, ()>) {}
+    fn spawn(&self, _: BoxFuture<'static, ()>) {}
+}
+
+impl payment_core::Timer for Nowhere {
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Runs what waits for nothing.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{Head, Standing, ask, base64url, block_on, same_hex};
 
 const PATH: &str = "/weather";
-const NOW: Timestamp = Timestamp::from_seconds(1_768_478_400);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_768_478_400);
 const RECIPIENT: Address = address!("0x742d35Cc6634C0532925a3b844Bc9e7595f8fE00");
 const RECIPIENT_TEXT: &str = "0x742d35Cc6634C0532925a3b844Bc9e7595f8fE00";
 const SENDER: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
@@ -95,7 +95,7 @@ fn usdc() -> Token {
     Token::known(8453, usdc).expect("a token of the table")
 }
 
-fn protocol() -> Mpp {
+pub(crate) fn protocol() -> Mpp {
     let types = [
         CredentialType::Authorization,
         CredentialType::Transfers,

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use alloy_primitives::{Address, address};
 use payment_core::{
-    Admission, Ask, Claim, Denied, Gate, Offering, PaymentProtocol, Refusal, Route, RouteGate,
-    Timestamp, usd,
+    Admission, Ask, Claim, Denied, Gate, GateBuilder, Offering, PaymentProtocol, Refusal, Route,
+    RouteGate, Timestamp, usd,
 };
 use payment_evm::Token;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use x402_evm::ExactEvm;
 use crate::{Head, Standing, ask, block_on, json, same_hex};
 
 const PATH: &str = "/premium-data";
-const NOW: Timestamp = Timestamp::from_seconds(1_740_672_100);
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_740_672_100);
 const SELLER: Address = address!("0x209693Bc6afc0C5328bA36FaF03C514EF312287C");
 const SELLER_TEXT: &str = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C";
 const TOKEN_TEXT: &str = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";
@@ -34,34 +34,43 @@ struct Shop {
     ask: Ask,
 }
 
-static SHOP: LazyLock<Shop> = LazyLock::new(|| {
-    let gate = Gate::builder(protocol())
-        .clock(Standing(NOW))
-        .origin(crate::ORIGIN)
-        .build();
-    Shop {
-        offering: protocol()
-            .offer(&route())
-            .expect("constants")
-            .expect("taken on every route"),
-        gate: gate
-            .and_then(|gate| gate.route(route()))
-            .expect("constants"),
-        ask: ask(PATH, NOW),
-    }
+static SHOP: LazyLock<Shop> = LazyLock::new(|| Shop {
+    offering: protocol()
+        .offer(&route())
+        .expect("constants")
+        .expect("taken on every route"),
+    gate: gate().route(route()).expect("constants"),
+    ask: ask(PATH, NOW),
 });
+
+/// What stands in front of all that is sold here.
+///
+/// # Panics
+///
+/// Never: it is made of constants.
+#[must_use]
+pub fn gate() -> Gate {
+    builder().build().expect("constants")
+}
+
+/// The same in the making.
+#[must_use]
+pub fn builder() -> GateBuilder {
+    let gate = Gate::builder(protocol()).clock(Standing(NOW));
+    gate.origin(crate::ORIGIN)
+}
 
 fn route() -> Route {
     Route::priced(usd!("0.01")).pay_within(std::time::Duration::from_secs(60))
 }
 
-fn protocol() -> X402<Watching> {
+pub(crate) fn protocol() -> X402<Watching> {
     let usdc = Token::default_on(84532).expect("a token of the table");
     X402::new(Watching).accept(ExactEvm::new(usdc, SELLER))
 }
 
 /// Says yes, after it has seen that it is asked about our own offer, paid in full to us.
-struct Watching;
+pub(crate) struct Watching;
 
 impl Watching {
     fn watch(request: &PaymentRequest) {

@@ -3,7 +3,8 @@ import { privateKeyToAccount } from "viem/accounts";
 import { Mppx } from "mppx/client";
 import { assets, evm } from "mppx/evm/client";
 
-const [url, key] = process.argv.slice(2);
+const [url, key, body] = process.argv.slice(2);
+const request = body === undefined ? {} : { method: "POST", body };
 const mppx = Mppx.create({
   polyfill: false,
   methods: [
@@ -14,7 +15,7 @@ const mppx = Mppx.create({
     }),
   ],
 });
-const response = await mppx.fetch(url);
+const response = await mppx.fetch(url, request);
 const receipt = response.headers.get("payment-receipt");
 console.log(
   JSON.stringify({

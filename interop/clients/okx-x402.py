@@ -10,10 +10,11 @@ from x402.http.clients.httpx import x402HttpxClient
 from x402.mechanisms.evm.exact.client import ExactEvmScheme
 
 
-async def main(url, key):
+async def main(url, key, body=None):
     client = x402Client().register("eip155:*", ExactEvmScheme(Account.from_key(key)))
     async with x402HttpxClient(client) as http:
-        response = await http.get(url)
+        method = "GET" if body is None else "POST"
+        response = await http.request(method, url, content=body)
     receipt = response.headers.get("payment-response")
     if receipt is not None:
         receipt = decode_payment_response_header(receipt).model_dump(by_alias=True)

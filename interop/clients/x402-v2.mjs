@@ -3,11 +3,12 @@ import { wrapFetchWithPaymentFromConfig, decodePaymentResponseHeader } from "@x4
 import { ExactEvmScheme } from "@x402/evm";
 import { privateKeyToAccount } from "viem/accounts";
 
-const [url, key] = process.argv.slice(2);
+const [url, key, body] = process.argv.slice(2);
+const request = body === undefined ? {} : { method: "POST", body };
 const pay = wrapFetchWithPaymentFromConfig(fetch, {
   schemes: [{ network: "eip155:*", client: new ExactEvmScheme(privateKeyToAccount(key)) }],
 });
-const response = await pay(url);
+const response = await pay(url, request);
 const receipt = response.headers.get("payment-response");
 console.log(
   JSON.stringify({

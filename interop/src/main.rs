@@ -1,6 +1,7 @@
 //! Who paid, what moved on chain, what was served: stock clients against our shop, in both of its
 //! settlement modes, and our buyer against stock servers.
 
+mod actix;
 mod deferred;
 mod npm;
 mod okx;

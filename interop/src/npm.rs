@@ -2,6 +2,7 @@ use devnet::Devnet;
 use devnet::facilitator::Facilitator;
 
 use crate::Failure;
+use crate::actix::ActixShop;
 use crate::purchase::{Ledger, Row, by_us, served};
 use crate::script;
 use crate::shop::{Settlement, Shop};
@@ -11,6 +12,17 @@ const CLIENTS: [(&str, &[&str]); 3] = [
     ("clients/x402-v2.mjs", &["/paid", "/x402"]),
     ("clients/x402-v1.mjs", &["/paid", "/x402"]),
     ("clients/mppx.mjs", &["/paid", "/mpp"]),
+];
+
+/// The same at the shop on actix-web. x402 v1 has no place for a quote, so its buyers pay the price
+/// of the moment.
+const AT_ACTIX: [(&str, &[&str]); 3] = [
+    (
+        "clients/x402-v2.mjs",
+        &["/paid", "/x402", "/moving", "/words"],
+    ),
+    ("clients/x402-v1.mjs", &["/paid", "/x402", "/words"]),
+    ("clients/mppx.mjs", &["/paid", "/mpp", "/moving", "/words"]),
 ];
 
 const SERVERS: [&str; 2] = ["servers/x402-express.mjs", "servers/mppx.mjs"];
@@ -26,6 +38,12 @@ pub(crate) async fn run(shop: &str) -> Result<Vec<Row>, Failure> {
             for route in routes {
                 rows.push(shop.sells_to(client, route, &net).await?);
             }
+        }
+    }
+    let shop = ActixShop::open(&net).await?;
+    for (client, routes) in AT_ACTIX {
+        for route in routes {
+            rows.push(shop.sells_to(client, route, &net).await?);
         }
     }
     for server in SERVERS {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::Failure;
+use crate::actix::ActixShop;
 use crate::deferred;
 use crate::purchase::{Ledger, Row, by_us, served};
 use crate::script::{self, Serving};
@@ -27,6 +28,7 @@ const SESSIONS: &str = "servers/okx-session.py";
 pub(crate) async fn run(shop: &str, okx_shop: &str) -> Result<Vec<Row>, Failure> {
     let stage = Stage::open().await?;
     let mut rows = stage.client_at_shop(shop).await?;
+    rows.extend(stage.client_at_actix().await?);
     rows.extend(stage.client_at_okx_shop(okx_shop).await?);
     rows.extend(stage.buyer_at_sdk().await?);
     rows.push(stage.session_at_sdk().await?);
@@ -63,6 +65,16 @@ impl Stage {
             for route in ["/paid", "/x402"] {
                 rows.push(shop.sells_to(CLIENT, route, &self.net).await?);
             }
+        }
+        Ok(rows)
+    }
+
+    /// The client of the SDK at a shop on actix-web.
+    async fn client_at_actix(&self) -> Result<Vec<Row>, Failure> {
+        let shop = ActixShop::open(&self.net).await?;
+        let mut rows = Vec::new();
+        for route in ["/paid", "/x402", "/moving", "/words"] {
+            rows.push(shop.sells_to(CLIENT, route, &self.net).await?);
         }
         Ok(rows)
     }

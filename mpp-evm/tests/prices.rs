@@ -586,9 +586,18 @@ async fn a_route_at_a_fixed_price_carries_no_quote() {
         .collect();
     assert_eq!(members, ["nonce", "scope"]);
     assert_eq!(challenge.digest, None);
+}
+
+#[tokio::test]
+async fn without_grace_the_price_of_the_moment_counts() {
     let market = Market::on(mpp([charge()]), |pricing| {
         Route::priced(CENT).pricing(pricing.grace(Duration::ZERO))
     });
+    market.prices(|_| Ok(CENT.into()));
     let challenge = market.get(None).await.challenge();
-    assert_eq!(opaque(&challenge)["quote"], Value::Null);
+    let credential = market.sign(&challenge).await;
+    market.prices(|_| Ok(DEAR.into()));
+    assert_refused(&market.get(Some(&credential)).await, "20000");
+    market.prices(|_| Ok(CENT.into()));
+    assert_eq!(market.get(Some(&credential)).await.status, StatusCode::OK);
 }

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gate::Priced;
 use crate::hooked::within;
+use crate::late::Late;
 use crate::quote::Quoted;
 use crate::{
     Ask, Challenge, Claim, Denied, Fault, Offering, Payment, PaymentOption, Pricing, Quote,
@@ -54,19 +55,21 @@ impl<G: ReplayGuard> Priced<G> {
             return Err(Fault::internal("price_unusable", "no price, and not free either").into());
         }
         let brought = claim.and_then(|claim| self.offering.quote(claim));
-        let key = self.shared.quote_key.get();
-        let Some(key) = key.filter(|_| !pricing.grace.is_zero()) else {
+        let Some(key) = self.shared.quote_key.get() else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
-        let seal = key.seal(ask, &options, ask.now.plus(pricing.grace));
+        let until = ask.now.plus(pricing.grace);
+        let seal = key.seal(ask, &pricing.headers, &options, until);
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.
-        let quoted = brought.and_then(|brought| key.open(ask, &options, &brought));
-        let quoted = quoted.filter(|quoted| quoted.until > ask.now && quoted.options != options);
+        let quoted =
+            brought.and_then(|brought| key.open(ask, &pricing.headers, &options, &brought));
+        let quoted = quoted.filter(|quoted| quoted.options != options);
         let today = self.offer(ask, options, seal)?;
         Ok(Entry::Pays(match quoted {
             None => today.into(),
-            Some(Quoted { options, .. }) => Arc::new(Moved {
+            Some(Quoted { options, until }) => Arc::new(Moved {
+                is_good: until > ask.now,
                 quoted: self.offer(ask, options, None)?,
                 today,
             }),
@@ -92,9 +95,11 @@ impl<G: ReplayGuard> Priced<G> {
     }
 }
 
-/// A price that has moved since the buyer was quoted another: that one is paid, and whoever is asked
-/// to pay is told the one of today.
+/// A price that has moved since the buyer was quoted another: that one is paid while it is good, and
+/// whoever is asked to pay is told the one of today.
 struct Moved {
+    /// Whether the quote has not run out.
+    is_good: bool,
     quoted: Box<dyn Offering>,
     today: Box<dyn Offering>,
 }
@@ -113,7 +118,17 @@ impl Offering for Moved {
     }
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
-        self.quoted.bind(ask, claim)
+        if self.is_good {
+            return self.quoted.bind(ask, claim);
+        }
+        let refusal = match self.today.bind(ask, claim.clone()) {
+            Err(Denied::Refused(refusal)) => refusal,
+            bound => return bound,
+        };
+        match self.quoted.bind(ask, claim) {
+            Ok(payment) => Ok(Box::new(Late { payment, refusal })),
+            Err(_) => Err(refusal.into()),
+        }
     }
 }
 

@@ -85,9 +85,10 @@ impl<G: ReplayGuard> Job<G> {
             Claimed::Unreadable(refusal) => Some(refusal),
             Claimed::Something(_) => return None,
         };
-        let reply = self.priced.unpaid_at_once(&self.ask, why)?;
-        let reply = self.priced.worded(reply, &self.ask, false);
-        Some(self.priced.headed(reply, self.ask.reader))
+        let mut reply = self.priced.unpaid_at_once(&self.ask, why)?;
+        self.priced.word(&mut reply, &self.ask, false);
+        self.priced.complete(&mut reply, self.ask.reader);
+        Some(reply)
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.
@@ -112,7 +113,10 @@ impl<G: ReplayGuard> Job<G> {
     {
         let (priced, reader) = (Arc::clone(&self.priced), self.ask.reader);
         Ok(match self.decide(spawn, serve).await? {
-            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, reader)),
+            Outcome::Reply(mut reply) => {
+                priced.complete(&mut reply, reader);
+                Outcome::Reply(reply)
+            }
             Outcome::Served {
                 response,
                 mut stamps,
@@ -325,10 +329,11 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
     }
 
     /// Tells the hooks what the client will see, before the seller has put it in words.
-    fn told<R>(&self, reply: Reply, unknown: bool) -> Outcome<R> {
+    fn told<R>(&self, mut reply: Reply, unknown: bool) -> Outcome<R> {
         let hooks = &self.priced.shared.hooks;
         if hooks.is_empty() {
-            return Outcome::Reply(self.priced.worded(reply, &self.ask, unknown));
+            self.priced.word(&mut reply, &self.ask, unknown);
+            return Outcome::Reply(reply);
         }
         if self.brings_payment {
             self.mention_failure(Failure::of(&reply, unknown));
@@ -340,7 +345,8 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
                 hooks.challenged(ask, reply)
             });
         }
-        Outcome::Reply(self.priced.worded(reply, &self.ask, unknown))
+        self.priced.word(&mut reply, &self.ask, unknown);
+        Outcome::Reply(reply)
     }
 }
 

@@ -37,6 +37,7 @@ mod hooks;
 mod inflight;
 mod job;
 mod json;
+mod late;
 mod limits;
 mod memory;
 mod meter;

@@ -101,16 +101,21 @@ impl Pricing {
 
     /// Lets the pricer read the body, from [`Ask::body`]: it is gathered first, and a body of more
     /// bytes than these is answered with 413. What was paid for is the body that was priced: its
-    /// digest is bound into the offers.
+    /// digest is bound into the offers, so that each body is paid by an offer of its own, in a
+    /// session too. Buyers of x402 version 1 echo no offer; they pay what their body costs.
     #[must_use]
     pub const fn reading_body(mut self, limit: usize) -> Self {
         self.body_limit = Some(limit);
         self
     }
 
-    /// How long a quote stays good when the price moves. Zero: the price of the moment counts.
+    /// How long a quote stays good when the price moves. Zero: the price of the moment counts. What
+    /// was begun at a quoted price is followed up at it, however late.
     ///
-    /// A buyer who pays in time pays what was quoted, whether the price rose or fell.
+    /// A buyer who pays in time pays what was quoted, whether the price rose or fell, and as often
+    /// as it asks for the very same meanwhile: one method and URL, one body where that is read, and
+    /// the values of the headers that the pricer [reads](Self::reading). Buyers of x402 version 1
+    /// bring no quote: for them the price of the moment counts.
     #[must_use]
     pub const fn grace(mut self, time: Duration) -> Self {
         self.grace = time;

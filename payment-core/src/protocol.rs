@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
+use crate::stamp::RECEIPTS;
 use crate::{
     Account, Ask, BoxFuture, ConfigError, Denied, Fault, Meter, Paid, Refusal, ReplayKey, Reply,
     RequestHead, Route, Soon, Timestamp, Units,
@@ -44,8 +45,10 @@ pub trait PaymentProtocol: Send + Sync + 'static {
         100
     }
 
-    /// Makes the offers of one route, once, when the route is built. `None` when this protocol
-    /// is not taken there.
+    /// Makes the offers of one route, when the route is built; and of a route that is priced for
+    /// each request, with each of them. Where the route has options, an offer for each of them that
+    /// this protocol takes, in their order: see [`Route::with_option`]. `None` when this protocol is
+    /// not taken there.
     ///
     /// # Errors
     ///
@@ -300,7 +303,13 @@ impl Receipt {
     /// The headers that can stand in a response.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
-            Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+            // Those that are mostly there are known, and need not be made anew.
+            let mut known = RECEIPTS.iter().cloned();
+            let name = match known.find(|known| known.as_str() == name) {
+                Some(known) => known,
+                None => name.parse().ok()?,
+            };
+            Some((name, HeaderValue::from_str(value).ok()?))
         })
     }
 }

@@ -88,6 +88,8 @@ pub struct RouteTable<G = MemoryReplayGuard> {
 struct Shared<G> {
     entries: Entries,
     gates: Vec<RouteGate<G>>,
+    /// Whether any of them reads bodies: where none does, no path is looked up for it.
+    reads_bodies: bool,
 }
 
 impl<G: ReplayGuard> Gate<G> {
@@ -118,6 +120,9 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
     }
 
     fn reads_body(&self, head: &dyn RequestHead) -> Option<usize> {
+        if !self.shared.reads_bodies {
+            return None;
+        }
         match self.shared.entries.find(head, is_preflight(head)) {
             Found::Key(at) => self.shared.gates.get(at)?.reads_body(head),
             Found::Nothing | Found::Unsure => None,
@@ -227,8 +232,14 @@ impl<G: ReplayGuard> RouteTableBuilder<G> {
         if gates.is_empty() {
             return Err(ConfigError::NoRoutes);
         }
-        let shared = Arc::new(Shared { entries, gates });
-        Ok(RouteTable { shared })
+        let shared = Shared {
+            reads_bodies: gates.iter().any(|gate| gate.body_limit().is_some()),
+            entries,
+            gates,
+        };
+        Ok(RouteTable {
+            shared: Arc::new(shared),
+        })
     }
 }
 

@@ -171,11 +171,48 @@ async fn a_quote_that_has_run_out_pays_a_price_that_stands() {
 async fn without_grace_the_price_of_the_moment_counts() {
     let stall = Stall::on(|pricing| Route::priced(CHEAP).pricing(pricing.grace(Duration::ZERO)));
     stall.prices(|_| Ok(CHEAP.into()));
-    assert_eq!(stall.get("/", None).await.quote, None);
-    let forged = stall.seal("/", CHEAP);
+    let quote = stall.get("/", None).await.quote.unwrap();
     stall.prices(|_| Ok(DEAR.into()));
-    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&forged)))).await;
+    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&quote)))).await;
     assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!((stall.served(), stall.settled()), (0, 0));
+}
+
+/// Whoever may have paid is not told to pay again, though its price is not asked any more.
+#[tokio::test]
+async fn i4_what_was_begun_at_a_quoted_price_is_followed_up_at_it() {
+    for grace in [Duration::ZERO, Duration::from_secs(60)] {
+        let stall = Stall::on(|pricing| {
+            Route::priced(CHEAP)
+                .pricing(pricing.grace(grace))
+                .timing(Timing::BeforeServing)
+        });
+        stall.prices(|_| Ok(CHEAP.into()));
+        let quote = stall.get("/", None).await.quote.unwrap();
+        stall.answers(StatusCode::INTERNAL_SERVER_ERROR);
+        let begun = paid("a", CHEAP, Some(&quote));
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!(got.status, StatusCode::INTERNAL_SERVER_ERROR);
+        tokio::task::yield_now().await;
+        // Paid, and not delivered; then the price moves and the quote runs out.
+        stall.answers(StatusCode::OK);
+        stall.prices(|_| Ok(DEAR.into()));
+        stall.clock.advance(Duration::from_secs(61));
+        let fresh = paid("b", CHEAP, Some(&quote));
+        let got = stall.get("/", Some(&fresh)).await;
+        assert_eq!((got.status.as_u16(), &*got.code), (402, "other_price"));
+        assert_eq!(got.prices.as_deref(), Some("0.02"));
+        let got = stall.get("/?other", Some(&begun)).await;
+        assert_eq!(
+            got.status,
+            StatusCode::PAYMENT_REQUIRED,
+            "of this request alone"
+        );
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!((got.status, stall.settled()), (StatusCode::OK, 1));
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!((got.status.as_u16(), &*got.code), (402, "spent"));
+    }
 }
 
 /// Prices `?size=large` at two cents, all else at one.
@@ -291,6 +328,60 @@ async fn a_pricer_sees_the_headers_it_asked_for_and_no_others() {
         (seen[0].len(), &seen[0][&wanted]),
         (1, &"gold".parse().unwrap())
     );
+}
+
+/// A cent, or two for `x-size: large`.
+fn by_header() -> Pricing {
+    let size = HeaderName::from_static("x-size");
+    let read = size.clone();
+    Pricing::by(move |ask| {
+        let large = ask.header(&size) == Some("large");
+        async move { Ok(if large { DEAR.into() } else { CHEAP.into() }) }
+    })
+    .reading([read])
+}
+
+#[tokio::test]
+async fn t03_a_quote_for_one_header_is_none_for_another() {
+    let stall = Stall::priced(by_header());
+    let small = stall.with_headers(&[("x-size", "small")]).await;
+    let payment = paid("a", CHEAP, small.quote.as_deref());
+    let large = [("x-pay", &*payment), ("x-size", "large")];
+    let got = stall.with_headers(&large).await;
+    assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(got.prices.as_deref(), Some("0.02"));
+    assert_eq!((stall.served(), stall.settled()), (0, 0));
+}
+
+#[tokio::test]
+async fn i4_what_was_settled_is_delivered_whatever_it_costs_by_then() {
+    for grace in [60, 0] {
+        let stall = Stall::on(|pricing| {
+            Route::priced(CHEAP)
+                .pricing(pricing.grace(Duration::from_secs(grace)))
+                .timing(Timing::BeforeServing)
+        });
+        stall.prices(|_| Ok(CHEAP.into()));
+        let quote = stall.get("/", None).await.quote;
+        // Paid, and the handler fails: the payment waits for the same request.
+        stall.answers(StatusCode::INTERNAL_SERVER_ERROR);
+        let payment = paid("a", CHEAP, quote.as_deref());
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!((got.status.as_u16(), stall.settled()), (500, 1));
+        stall.answers(StatusCode::OK);
+        tokio::task::yield_now().await;
+        stall.prices(|_| Ok(DEAR.into()));
+        stall.clock.advance(Duration::from_secs(61));
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.status, StatusCode::OK, "told to pay again: {grace}");
+        assert_eq!(stall.settled(), 1);
+        // Once, and no other by it.
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.code, "spent");
+        let other = paid("b", CHEAP, quote.as_deref());
+        assert_eq!(stall.get("/", Some(&other)).await.code, "other_price");
+        assert_eq!((stall.served(), stall.settled()), (2, 1));
+    }
 }
 
 /// A cent for each letter.

@@ -349,14 +349,6 @@ impl Stall {
             digest: text("x-digest"),
         }
     }
-
-    /// A quote for `GET` of this path under the stall's own key, whether it gives any or not.
-    pub(super) fn seal(&self, path: &str, price: Money) -> Box<str> {
-        let key = self.route.priced.shared.quote_key.get().unwrap();
-        let until = NOW.plus(Duration::from_secs(60));
-        let ask = Ask::new(NOW, "GET", path);
-        key.seal(&ask, &[PaymentOption::new(price)], until).unwrap()
-    }
 }
 
 struct Head {
