@@ -141,6 +141,16 @@ async fn journey<S: Stack>() -> String {
         let reply = way.get("/weather", &[(name, junk.to_owned())]).await;
         assert!([400, 402].contains(&reply.status), "{reply:?}");
     }
+    // Junk for a protocol that the route does not take is no payment, and no refusal.
+    for (path, name, junk) in [
+        ("/mpp", "payment-signature", "junk"),
+        ("/mpp", "x-payment", "junk"),
+        ("/x402", "authorization", "Payment junk"),
+    ] {
+        let unpaid = way.get(path, &[]).await;
+        let reply = way.get(path, &[(name, junk.to_owned())]).await;
+        assert_eq!((reply.status, &reply.body), (402, &unpaid.body), "{path}");
+    }
     let huge = ("payment-signature", "A".repeat(20_000));
     way.is_refused("/weather", &[huge], 431).await;
 
