@@ -428,8 +428,14 @@ async fn t120_what_listens_keeps_no_body_of_a_stranger() {
             Some(b"ab") => Access::Pay,
             _ => Access::Failed("it decides by the body".into()),
         })
-        .challenged(move |ask, _| std::future::ready(heard.send(ask.body).unwrap()))
-        .failed(move |ask, _| std::future::ready(too.send(ask.body).unwrap()));
+        .challenged(move |ask, _| {
+            heard.send(ask.body).unwrap();
+            std::future::ready(())
+        })
+        .failed(move |ask, _| {
+            too.send(ask.body).unwrap();
+            std::future::ready(())
+        });
     let stall = Stall::at(
         |gate| gate.hooks(hooks),
         |_| Route::priced(usd!("1")).pricing(by_length()),
