@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use crate::contained::contained;
 use crate::gate::Priced;
 use crate::hooked::within;
 use crate::late::Late;
@@ -89,7 +90,10 @@ impl<G: ReplayGuard> Priced<G> {
             body_digest: ask.body.as_deref().map(body_digest),
             ..self.route.clone()
         };
-        let offering = self.shared.protocol.offer(&route);
+        // Schemes and methods may be anybody's.
+        let offering = contained(|| self.shared.protocol.offer(&route));
+        let offering =
+            offering.ok_or_else(|| Fault::internal("price_unusable", "a protocol panicked"))?;
         let offering = offering.map_err(|error| Fault::internal("price_unusable", error))?;
         offering.ok_or_else(|| Fault::internal("price_unusable", "no protocol takes it").into())
     }

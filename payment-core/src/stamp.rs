@@ -200,3 +200,50 @@ fn all_values(response: &dyn ResponseHead, name: &HeaderName) -> Option<String> 
     });
     joined
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::*;
+
+    const OTHER: HeaderName = HeaderName::from_static("x-other-receipt");
+
+    fn stamped(status: u16, receipt: bool) -> Response<()> {
+        let response = Response::builder().status(status);
+        let response = response
+            .header(OTHER, "forged")
+            .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        let mut response = response.body(()).expect("a response");
+        let value = HeaderValue::from_static("settled");
+        let mut stamps = Stamps::of_receipt(match receipt {
+            true => vec![(OTHER, value)],
+            false => Vec::new(),
+        });
+        let declared = Receipts::with(&[OTHER, RECEIPTS[0].clone()]);
+        stamps.on(&declared, None);
+        stamp(&mut response, stamps);
+        response
+    }
+
+    #[test]
+    fn t95_a_receipt_that_a_protocol_declares_is_the_gates_alone() {
+        for (status, receipt) in [(200, true), (500, true), (500, false)] {
+            let response = stamped(status, receipt);
+            let receipts: Vec<_> = response.headers().get_all(OTHER).iter().collect();
+            assert_eq!(receipts, vec!["settled"; usize::from(receipt)], "{status}");
+            // What was paid for is private, by whatever receipt.
+            let private = response.headers().contains_key(CACHE_CONTROL);
+            assert_eq!(private, receipt, "{status}");
+            let exposed = &response.headers()[ACCESS_CONTROL_EXPOSE_HEADERS];
+            let exposed = exposed.to_str().expect("text");
+            assert!(exposed.ends_with(", x-other-receipt"), "{exposed}");
+        }
+    }
+
+    #[test]
+    fn the_usual_receipts_cost_nothing_to_declare() {
+        assert!(Receipts::with(&RECEIPTS).0.is_none());
+        assert!(Receipts::default().0.is_none());
+    }
+}

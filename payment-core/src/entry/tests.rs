@@ -28,7 +28,7 @@ fn assert_closed(stall: &Stall, got: &Got, status: u16, code: &str) {
 #[tokio::test]
 async fn t03_a_price_that_fails_closes_the_gate() {
     type Fails = fn(&Ask) -> Result<Quote, BoxError>;
-    let faults: [(&str, Fails, u16, &str); 5] = [
+    let faults: [(&str, Fails, u16, &str); 6] = [
         ("error", |_| Err("no rate".into()), 503, "price_unavailable"),
         ("panic", |_| panic!("no rate"), 503, "price_unavailable"),
         (
@@ -49,6 +49,12 @@ async fn t03_a_price_that_fails_closes_the_gate() {
         (
             "what no protocol can charge",
             |_| Ok(till::UNUSABLE.into()),
+            500,
+            "price_unusable",
+        ),
+        (
+            "what a protocol panics at",
+            |_| Ok(till::PANICS.into()),
             500,
             "price_unusable",
         ),

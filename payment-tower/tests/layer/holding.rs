@@ -239,7 +239,13 @@ async fn a_body_that_was_made_at_once_is_not_copied() {
 async fn trailers_cannot_forge_a_receipt() {
     let after = Route::priced(PRICE);
     for route in [after, before()] {
-        for name in ["payment-response", "x-payment-response", "payment-receipt"] {
+        for name in [
+            "payment-response",
+            "x-payment-response",
+            "payment-receipt",
+            // Declared by the protocol.
+            "x-test-receipt",
+        ] {
             let till = Till::new();
             let body = Response::new(frames([data("12"), trailers(name)]));
             let response = pay_for(&till.gate(), route.clone(), Method::GET, body).await;
@@ -328,7 +334,7 @@ impl http_body::Body for Lies {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.1.clone()
+        self.1
     }
 }
 

@@ -15,6 +15,9 @@ const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 /// A price that it can't charge.
 pub(super) const UNUSABLE: Money = usd!("0.13");
 
+/// A price that it panics at.
+pub(super) const PANICS: Money = usd!("0.14");
+
 /// What happened at the till.
 #[derive(Clone, Default)]
 pub(super) struct Till(Arc<Counts>);
@@ -46,6 +49,7 @@ impl PaymentProtocol for Till {
         if options.iter().any(|option| option.price == UNUSABLE) {
             return Err(ConfigError::setting("price", "unlucky"));
         }
+        assert!(options.iter().all(|option| option.price != PANICS));
         let ways = Ways {
             till: self.clone(),
             options,
