@@ -61,7 +61,7 @@ use key::Key;
 ///
 /// A key with a verb says nothing of other verbs: they are free. On a handler that answers any
 /// verb, write a key without one. A CORS preflight of a path that any key takes is answered by the
-/// gate, free and without the handler.
+/// gate, free and without the handler; one for a verb that is free allows nothing.
 ///
 /// # What is priced
 ///
@@ -113,6 +113,10 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
         match self.shared.entries.find(head, preflight) {
             Found::Nothing => None,
             Found::Key(at) => match self.shared.gates.get(at) {
+                // Whose pages may do what is free is not for us to say.
+                Some(_) if preflight && !self.is_for_priced(head) => {
+                    Some(Admission::Answer(Reply::preflight()))
+                }
                 Some(gate) => Some(gate.admit(head)),
                 None => Some(self.refused(head)),
             },
@@ -140,6 +144,16 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
 }
 
 impl<G> RouteTable<G> {
+    /// Whether the method that a preflight asks for has a price.
+    fn is_for_priced(&self, head: &dyn RequestHead) -> bool {
+        let mut priced = false;
+        head.each_value("access-control-request-method", &mut |method| {
+            let method = std::str::from_utf8(method).unwrap_or_default();
+            priced = self.shared.entries.prices(head, method);
+        });
+        priced
+    }
+
     fn refused(&self, head: &dyn RequestHead) -> Admission<G> {
         tracing::debug!("a path that leads to several priced routes was refused");
         Admission::Answer(self.readable(Reply::problem(&AMBIGUOUS_PATH), head))

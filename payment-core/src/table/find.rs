@@ -27,7 +27,19 @@ impl Found {
 impl Entries {
     /// The key of a request; of a preflight, whatever the verb.
     pub(super) fn find(&self, head: &dyn RequestHead, preflight: bool) -> Found {
-        let (exact, folded) = verbs(head.method(), preflight);
+        self.find_by(head, verbs(head.method(), preflight))
+    }
+
+    /// Whether some key takes this path for this method, or for another spelling of it.
+    pub(super) fn prices(&self, head: &dyn RequestHead, method: &str) -> bool {
+        self.find_by(head, verbs(method, false)) != Found::Nothing
+    }
+
+    fn find_by(
+        &self,
+        head: &dyn RequestHead,
+        (exact, folded): (Verb<'_>, Option<Verb<'_>>),
+    ) -> Found {
         let found = self.find_for(head, exact);
         let Some(folded) = folded else {
             return found;

@@ -650,6 +650,32 @@ fn t96_a_table_lets_pages_read_too() {
 }
 
 #[test]
+fn t96_a_table_lets_no_page_do_what_is_free() {
+    let gate = Gate::builder(FakeProtocol(World::new())).cors(Cors::any());
+    let table = gate.build().unwrap().table();
+    let table = table.route("GET /a", priced()).unwrap().build().unwrap();
+    for (method, allowed) in [
+        ("GET", true),
+        ("HEAD", true),
+        ("get", true),
+        ("DELETE", false),
+        ("OPTIONS", false),
+        ("", false),
+        ("\u{e9}", false),
+    ] {
+        let head = http::Request::options("/a")
+            .header("origin", "https://page.example")
+            .header("access-control-request-method", method);
+        let (head, ()) = head.body(()).unwrap().into_parts();
+        let Some(Admission::Answer(reply)) = table.admit(&head) else {
+            panic!("{method} reached the handler");
+        };
+        let allows = reply.headers.contains_key("access-control-allow-origin");
+        assert_eq!((reply.status.as_u16(), allows), (204, allowed), "{method}");
+    }
+}
+
+#[test]
 fn t96_a_handler_that_allows_an_origin_exposes_the_receipt() {
     let mut stand = Stand::new(priced());
     let expose = |stand: &Stand, name| {
