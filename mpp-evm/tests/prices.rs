@@ -162,6 +162,7 @@ impl Market {
             .clock(Arc::clone(&clock))
             .build()
             .unwrap();
+        let pricing = pricing.grace(Duration::from_secs(60));
         let route = gate.route(route(pricing)).unwrap();
         Self { say, route, clock }
     }

@@ -59,7 +59,7 @@ impl<G: ReplayGuard> Priced<G> {
         let Some(key) = self.shared.quote_key.get() else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
-        let until = ask.now.plus(pricing.grace);
+        let until = ask.now.plus(pricing.grace.unwrap_or(self.route.pay_within));
         let seal = key.seal(ask, &pricing.headers, &options, until);
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.

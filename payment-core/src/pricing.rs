@@ -68,20 +68,22 @@ pub struct Pricing {
     pub(crate) pricer: Arc<dyn Pricer>,
     pub(crate) headers: Arc<[HeaderName]>,
     pub(crate) body_limit: Option<usize>,
-    pub(crate) grace: Duration,
+    /// `None`: as long as a buyer has to pay.
+    pub(crate) grace: Option<Duration>,
     pub(crate) deadline: Duration,
 }
 
 impl Pricing {
-    /// Prices by this pricer. It has two seconds to answer, and what it has quoted is good for one
-    /// minute, should the price change meanwhile.
+    /// Prices by this pricer. It has two seconds to answer, and what it has quoted is good for as
+    /// long as a buyer has to pay ([`Route::pay_within`](crate::Route::pay_within)), should the
+    /// price change meanwhile.
     #[must_use]
     pub fn new(pricer: impl Pricer) -> Self {
         Self {
             pricer: Arc::new(pricer),
             headers: Arc::new([]),
             body_limit: None,
-            grace: Duration::from_secs(60),
+            grace: None,
             deadline: Duration::from_secs(2),
         }
     }
@@ -113,8 +115,9 @@ impl Pricing {
         self
     }
 
-    /// How long a quote stays good when the price moves. Zero: the price of the moment counts. What
-    /// was begun at a quoted price is followed up at it, however late.
+    /// How long a quote stays good when the price moves, where that is less than a buyer has to pay:
+    /// who brings it later is refused, and asked to pay the new price. Zero: the price of the moment
+    /// counts. What was begun at a quoted price is followed up at it, however late.
     ///
     /// A buyer who pays in time pays what was quoted, whether the price rose or fell, and as often
     /// as it asks for the very same meanwhile: one method and URL, one body where that is read, and
@@ -123,7 +126,7 @@ impl Pricing {
     /// it asks, by the hash of a transfer, has for it as long as the offer says.
     #[must_use]
     pub const fn grace(mut self, time: Duration) -> Self {
-        self.grace = time;
+        self.grace = Some(time);
         self
     }
 

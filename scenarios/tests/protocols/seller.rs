@@ -45,7 +45,8 @@ impl Seller {
                 let price = usd!("0.01").checked_mul(cents.load(Ordering::SeqCst));
                 async move { Ok(price.ok_or("too dear")?.into()) }
             }
-        });
+        })
+        .grace(Duration::from_secs(60));
         let either = [usd!("0.03"), usd!("0.02")].map(PaymentOption::new);
         let shop = Shop::new(Arc::<Till>::default(), gate)
             .sell("/weather", cent(), Handler::says("sunny"))

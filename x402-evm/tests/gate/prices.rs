@@ -49,7 +49,7 @@ impl Market {
         });
         let route = Route::priced(CENT)
             .pay_within(Duration::from_secs(300))
-            .pricing(set(pricing));
+            .pricing(set(pricing.grace(Duration::from_secs(60))));
         let yes = Arc::new(YesMan::default());
         let token = Token::default_on(84532).unwrap();
         let x402 = X402::new(Arc::clone(&yes)).accept(ExactEvm::new(token, SELLER));
