@@ -1,5 +1,5 @@
-//! Shops whose price has doubled since a buyer was quoted a cent, and the payment of a cent that
-//! this buyer has signed. Only the quote, as it was sealed, makes a cent enough.
+//! Shops whose price has doubled since a buyer was quoted one, and the payment that this buyer has
+//! signed. Only the quote, as it was sealed, makes it enough.
 
 use std::sync::LazyLock;
 
@@ -23,6 +23,7 @@ const BUYER_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7
 
 /// What was quoted, and what was signed for it.
 pub struct Quoted {
+    open: fn() -> RouteGate,
     shop: RouteGate,
     header: &'static str,
     /// The quote.
@@ -42,7 +43,8 @@ pub static X402: LazyLock<Quoted> = LazyLock::new(|| {
     let message = serde_json::to_value(&payment).expect("JSON");
     let seal = message["accepted"]["extra"]["quote"].as_str();
     Quoted {
-        shop: shop(x402::protocol(), x402::NOW, usd!("0.02")),
+        open: x402_shop,
+        shop: x402_shop(),
         header: "payment-signature",
         seal: seal.expect("it is quoted").to_owned(),
         message,
@@ -51,11 +53,11 @@ pub static X402: LazyLock<Quoted> = LazyLock::new(|| {
 
 /// By MPP, whose buyers hand it back in `opaque`.
 pub static MPP: LazyLock<Quoted> = LazyLock::new(|| {
-    let reply = unpaid(&shop(mpp::protocol(), mpp::NOW, usd!("0.01")));
+    let reply = unpaid(&shop(mpp::protocol(), mpp::NOW, usd!("1")));
     let line = reply.headers["www-authenticate"].to_str().expect("ASCII");
     let challenge = Challenge::parse(line).expect("ours is read");
     let bill = Bill::read(&challenge, &[]).expect("ours is a bill");
-    let consent = Consent::up_to(Units::from(10_000), mpp::NOW);
+    let consent = Consent::up_to(Units::from(1_000_000), mpp::NOW);
     let signer = LocalSigner::from_hex(BUYER_KEY).expect("a key");
     let value = block_on(bill.authorize(&signer, consent)).expect("signed");
     let token = value.to_str().expect("ASCII").strip_prefix("Payment ");
@@ -69,12 +71,21 @@ pub static MPP: LazyLock<Quoted> = LazyLock::new(|| {
         .expect("base64url");
     let seal = crate::json(&opaque)["quote"].as_str().map(str::to_owned);
     Quoted {
-        shop: shop(mpp::protocol(), mpp::NOW, usd!("0.02")),
+        open: mpp_shop,
+        shop: mpp_shop(),
         header: "authorization",
         seal: seal.expect("it is quoted"),
         message,
     }
 });
+
+fn x402_shop() -> RouteGate {
+    shop(x402::protocol(), x402::NOW, usd!("0.02"))
+}
+
+fn mpp_shop() -> RouteGate {
+    shop(mpp::protocol(), mpp::NOW, usd!("2"))
+}
 
 fn shop(protocol: impl PaymentProtocol, now: Timestamp, price: Money) -> RouteGate {
     let gate = Gate::builder(protocol)
@@ -180,11 +191,19 @@ impl Quoted {
     /// When it is otherwise: then nothing here proves anything.
     pub fn prove(&self) {
         let seal = Value::from(&*self.seal);
-        assert!(!self.opens("/other", &seal));
-        assert!(!self.opens(PATH, &Value::Null));
-        // The handler fails, so that nothing is used up.
-        assert!(self.opens(PATH, &seal));
-        assert!(self.opens(PATH, &seal));
+        let shows = |path, quote| {
+            // A shop of its own: what was presented once is not forgotten.
+            let anew = Self {
+                shop: (self.open)(),
+                seal: self.seal.clone(),
+                message: self.message.clone(),
+                ..*self
+            };
+            anew.opens(path, quote)
+        };
+        assert!(shows(PATH, &seal));
+        assert!(!shows("/other", &seal));
+        assert!(!shows(PATH, &Value::Null));
     }
 
     /// Shows the payment with this text for a quote.

@@ -1,7 +1,7 @@
 //! What a browser sends: what it would rather read, where its page is from, and what the page
 //! would send.
 //!
-//! The first byte picks the gate and the method; lines follow, and the first byte of each says of
+//! The first byte picks the gate, and the method for each three of them; lines follow, and the first byte of each says of
 //! which header it is. `u` is the path, `q` the query.
 #![no_main]
 
@@ -65,8 +65,9 @@ fuzz_target!(|data: &[u8]| {
     let Some((pick, data)) = data.split_first() else {
         return;
     };
-    let shop = &SHOPS[usize::from(*pick) % SHOPS.len()];
-    let method = METHODS[usize::from(*pick) / SHOPS.len() % METHODS.len()];
+    let pick = usize::from(pick.wrapping_sub(b'a'));
+    let shop = &SHOPS[pick % SHOPS.len()];
+    let method = METHODS[pick / SHOPS.len() % METHODS.len()];
     let (mut path, mut query) = (String::from("/premium-data"), None);
     let mut headers = Vec::new();
     for line in lines(data) {

@@ -6,7 +6,6 @@
 #![no_main]
 
 use std::cell::LazyCell;
-use std::rc::Rc;
 
 use actix_web::body::to_bytes;
 use actix_web::dev::{Service, ServiceResponse};
@@ -26,7 +25,8 @@ const SOLD: &str = "sold";
 
 const FREE: &str = "free";
 
-type Ask = Box<dyn Fn(TestRequest) -> (StatusCode, Vec<u8>)>;
+/// Kept to the end: nothing of actix-web can be dropped with its thread.
+type Ask = &'static dyn Fn(TestRequest) -> (StatusCode, Vec<u8>);
 
 thread_local! {
     static AS_IT_COMES: LazyCell<Ask> = LazyCell::new(|| shop(false));
@@ -101,11 +101,11 @@ fn shop(normalized: bool) -> Ask {
         .wrap(PaymentMiddleware::new(table()))
         .wrap(Condition::new(normalized, NormalizePath::trim()));
     let runtime = Runtime::new().expect("a runtime");
-    let service = Rc::new(runtime.block_on(init_service(app)));
-    Box::new(move |request| {
-        let service = Rc::clone(&service);
-        runtime.block_on(async move { read(service.call(request.to_request()).await).await })
-    })
+    let service = runtime.block_on(init_service(app));
+    Box::leak(Box::new(move |request: TestRequest| {
+        let answered = service.call(request.to_request());
+        runtime.block_on(async { read(answered.await).await })
+    }))
 }
 
 async fn read<B: actix_web::body::MessageBody>(

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use devnet::Devnet;
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 use mpp_core::Mpp;
 use mpp_evm::{Charge, OnchainCharge};
 use payment_actix::{GateExt, Paid};
@@ -20,6 +22,7 @@ use payment_core::{Gate, Pricing, ProtocolName, Quote, Route, Secret, usd};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use x402_core::X402;
+use x402_core::wire::PAYMENT_SIGNATURE;
 use x402_evm::{ExactEvm, OnchainFacilitator};
 
 use crate::Failure;
@@ -116,11 +119,12 @@ async fn gate(net: &Devnet, origin: &str) -> Result<Gate, Failure> {
 /// A cent for the request that asks, two for the one that pays: only a buyer who hands our quote
 /// back pays a cent.
 fn moving() -> Pricing {
-    let asked = AtomicU64::new(0);
-    Pricing::by(move |_| {
-        let pays = asked.fetch_add(1, Ordering::SeqCst) % 2 == 1;
-        async move { Ok(if pays { usd!("0.02") } else { usd!("0.01") }.into()) }
-    })
+    const PAYMENTS: [HeaderName; 2] = [PAYMENT_SIGNATURE, AUTHORIZATION];
+    let pricing = Pricing::by(async |ask| {
+        let pays = PAYMENTS.iter().any(|name| ask.header(name).is_some());
+        Ok(if pays { usd!("0.02") } else { usd!("0.01") }.into())
+    });
+    pricing.reading(PAYMENTS)
 }
 
 fn by_word() -> Pricing {

@@ -51,6 +51,7 @@ fn command(script: &str) -> Command {
         .arg(script)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
         .kill_on_drop(true);
     command
 }

@@ -144,6 +144,12 @@ pub trait MethodPayment: Send + Sync {
         false
     }
 
+    /// Whether the buyer has moved the money before it asked; see
+    /// [`payment_core::Payment::has_moved`].
+    fn has_moved(&self) -> bool {
+        false
+    }
+
     /// What the handler may know.
     fn paid(&self) -> Paid;
 

@@ -183,6 +183,10 @@ impl Payment for ChallengePayment {
         self.inner.is_proven_by_settling()
     }
 
+    fn has_moved(&self) -> bool {
+        self.inner.has_moved()
+    }
+
     fn paid(&self) -> Paid {
         self.inner.paid()
     }

@@ -317,8 +317,20 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
         self.mention_failure(Failure::of_handler(status, permit.is_at_stake()));
     }
 
+    /// The request without its body: nobody is to make us keep bodies while hooks are told. (T120)
+    fn mentioned(&self) -> Arc<Ask> {
+        match self.ask.body {
+            None => Arc::clone(&self.ask),
+            Some(_) => {
+                let mut ask = Ask::clone(&self.ask);
+                ask.body = None;
+                Arc::new(ask)
+            }
+        }
+    }
+
     fn mention_failure(&self, failure: Failure) {
-        let (ask, hooks) = (Arc::clone(&self.ask), &self.priced.shared.hooks);
+        let (ask, hooks) = (self.mentioned(), &self.priced.shared.hooks);
         let alarm = &self.ask.alarm;
         hooks.mention(
             &self.spawn,
@@ -339,7 +351,7 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
             self.mention_failure(Failure::of(&reply, unknown));
         }
         if reply.status == StatusCode::PAYMENT_REQUIRED {
-            let about = (Arc::clone(&self.ask), reply.clone());
+            let about = (self.mentioned(), reply.clone());
             let alarm = &self.ask.alarm;
             hooks.mention(&self.spawn, alarm, about, |hooks, (ask, reply)| {
                 hooks.challenged(ask, reply)

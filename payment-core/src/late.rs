@@ -5,7 +5,7 @@ use crate::{
 
 /// A payment of a price that is not asked any more. Nobody begins with it; but what was begun while
 /// it was good is followed up, so that no buyer is told to sign again for what may have been paid.
-/// (I4)
+/// Nor is it refused where the buyer has moved the money. (I4)
 pub(crate) struct Late {
     pub(crate) payment: Box<dyn Payment>,
     /// What is said to whoever begins with it.
@@ -26,8 +26,11 @@ impl Payment for Late {
     }
 
     fn in_time(&self) -> Result<(), Refusal> {
-        // Not asked of what was begun.
-        Err(self.refusal.clone())
+        // Not asked of what was begun; and what has moved was paid by the offer, which is good still.
+        match self.payment.has_moved() {
+            true => self.payment.in_time(),
+            false => Err(self.refusal.clone()),
+        }
     }
 
     fn purpose(&self) -> Purpose {
@@ -56,6 +59,10 @@ impl Payment for Late {
 
     fn is_proven_by_settling(&self) -> bool {
         self.payment.is_proven_by_settling()
+    }
+
+    fn has_moved(&self) -> bool {
+        self.payment.has_moved()
     }
 
     fn paid(&self) -> Paid {

@@ -210,6 +210,13 @@ pub trait Payment: Send + Sync {
         false
     }
 
+    /// Whether the buyer has moved the money before it asked, so that a refusal gives nothing back.
+    /// A quote that has run out is no reason for one then: how long it may take is what
+    /// [`in_time`](Self::in_time) says.
+    fn has_moved(&self) -> bool {
+        false
+    }
+
     /// What the handler may know.
     fn paid(&self) -> Paid;
 

@@ -76,8 +76,9 @@ use key::Key;
 /// - One and the same key does: the request is priced by it. The offer is for the path as it was
 ///   asked for, as it would be on a route of its own, and a payment for one spelling is none for
 ///   another.
-/// - They lead to several keys, or the path has more readings than are looked up: the request is
-///   refused with 400, `ambiguous_path`. Neither is the handler called nor anything charged.
+/// - They lead to several keys, or the path has more readings than are looked up (128, and fewer
+///   where more than 64 keys have stars or parameters): the request is refused with 400,
+///   `ambiguous_path`. Neither is the handler called nor anything charged.
 ///
 /// So `/api/` or `/API` are paid for like `/api` where no other key takes them, and refused in a
 /// table with `/*` below. Two keys that differ only by case or a slash at the end are one key twice.

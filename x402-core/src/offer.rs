@@ -170,8 +170,9 @@ impl Offer {
             asset: terms.text.asset.to_string(),
             pay_to: terms.text.pay_to.to_string(),
             resource: resource.to_owned(),
+            // Buyers and facilitators of v1 read no offer that leaves one of the two away.
             description: terms.description.as_deref().unwrap_or_default().to_owned(),
-            mime_type: terms.mime_type.as_deref().map(str::to_owned),
+            mime_type: Some(terms.mime_type.as_deref().unwrap_or_default().to_owned()),
             output_schema: terms.output_schema.clone(),
             max_timeout_seconds: terms.max_timeout_seconds,
             extra: (!terms.extra.is_empty()).then(|| terms.extra.clone()),

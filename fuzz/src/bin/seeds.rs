@@ -8,7 +8,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tollgate_fuzz::{mpp, session};
+use tollgate_fuzz::{mpp, quotes, session};
 use vectors::{cases, load, text};
 
 fn main() -> io::Result<()> {
@@ -18,7 +18,157 @@ fn main() -> io::Result<()> {
     www_authenticate()?;
     replies()?;
     sse_events()?;
-    okx_answer()
+    okx_answer()?;
+    route_table()?;
+    sealed_quote()?;
+    accept_header()?;
+    actix_head()
+}
+
+fn route_table() -> io::Result<()> {
+    let target = "route_table";
+    let file = load("x402_core.json");
+    for (at, case) in cases(&file, "/routes/patterns").iter().enumerate() {
+        let key = text(case, "pattern");
+        // One of those that are priced, and one of those that are not.
+        for member in ["protected", "open"] {
+            let Some([method, path]) = case[member][0].as_array().map(Vec::as_slice) else {
+                continue;
+            };
+            let method = method.as_str().unwrap_or_default();
+            let path = path.as_str().unwrap_or_default();
+            let request = format!("{method}\n{path}\n\n\n{key}\n/other/:id");
+            put(target, &format!("{member} {at}"), 'k', request)?;
+        }
+    }
+    for (name, key, spelling) in [
+        ("plain", "/api/premium", ""),
+        ("encoded", "GET /api/premium", "\0\u{1}\u{2}\u{3}\u{1}"),
+        ("cased", "/Mixed/Case", "\0\u{4}\u{4}\u{6}"),
+        ("dots", "POST /v1/up/load", "\0\0\0\u{6}\0\0\u{7}"),
+        ("slashes", "/a/b/", "\0\0\u{5}\0\u{5}"),
+    ] {
+        put(target, name, 's', format!("{key}\n{spelling}"))?;
+    }
+    let mounted = "GET\n/v1/items/7\n/items/7\n/v1/items/{id}\n/v1/items/:id\n/items/*";
+    put(target, "mounted", 'k', mounted)
+}
+
+fn sealed_quote() -> io::Result<()> {
+    for (quoted, to) in [(&*quotes::X402, "x402"), (&*quotes::MPP, "mpp")] {
+        let show = |name: &str, kind: char, data: &[u8]| {
+            let kind = match to {
+                "mpp" => kind.to_ascii_uppercase(),
+                _ => kind,
+            };
+            put("sealed_quote", &format!("{to} {name}"), kind, data)
+        };
+        show("good", 'q', quoted.seal.as_bytes())?;
+        show("none", 'q', b"")?;
+        show("one letter", 'e', &[0, b'A'])?;
+        show("last letter", 'e', &[255, b'A'])?;
+        for (name, said) in [
+            ("cheap", "9999999999;0.01"),
+            (
+                "payee",
+                "9999999999;0.01@0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+            ),
+            ("more", "9999999999;0.01;0.01"),
+            ("free", "9999999999;0"),
+            ("odd", "-1;1e9"),
+        ] {
+            show(name, 't', said.as_bytes())?;
+        }
+        show("other path", 'o', b"other")?;
+        show("same path", 'o', b"premium-data/")?;
+        show("text", 'j', json!({"quote": "a.b"}).to_string().as_bytes())?;
+        show("number", 'j', json!({"quote": 1}).to_string().as_bytes())?;
+        let letters = "x".repeat(22);
+        let opaque = json!({"nonce": letters, "quote": "a.b", "scope": letters});
+        show("opaque", 'j', opaque.to_string().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn accept_header() -> io::Result<()> {
+    let target = "accept_header";
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let ours = "https://app.example.com";
+    // The first byte picks the gate, and the method for each three of them.
+    for (name, kind, lines) in [
+        ("browser", 'a', format!("a{browser}\nlde-CH, fr;q=0.7")),
+        ("program", 'b', "a*/*".to_owned()),
+        (
+            "either",
+            'c',
+            "aapplication/json;q=0.5, text/html;q=0.501".to_owned(),
+        ),
+        ("twice", 'c', format!("atext/html\na{browser}")),
+        ("page of ours", 'c', format!("a{browser}\no{ours}")),
+        ("pages of ours", 'c', format!("o{ours}\no{ours}")),
+        ("no origin", 'c', "onull".to_owned()),
+        (
+            "other page",
+            'i',
+            "ohttps://app.example.com.evil.example".to_owned(),
+        ),
+        (
+            "markup",
+            'a',
+            format!("a{browser}\nu<script>\nq</script>&\"'"),
+        ),
+        (
+            "preflight",
+            'l',
+            format!("o{ours}\nmPOST\nhx-payment, x-own, *"),
+        ),
+        (
+            "preflight anywhere",
+            'k',
+            "ohttps://a\nmGET\nhpayment-signature".to_owned(),
+        ),
+        ("half a preflight", 'l', format!("o{ours}")),
+    ] {
+        put(target, name, kind, lines)?;
+    }
+    Ok(())
+}
+
+fn actix_head() -> io::Result<()> {
+    let target = "actix_head";
+    let requests = [
+        "/api/premium",
+        "/api/premium/",
+        "//api//premium",
+        "/api%2fpremium",
+        "/api/./premium?x=/free",
+        "/API/premium",
+        "/files/a.txt",
+        "/files/..%2f..%2fapi%2fpremium",
+        "/v1/7/detail",
+        "/v1//detail",
+        "/v1/%252e/detail",
+        "/v1/upload\nPOST",
+        "/all",
+        "/all/a/b/c",
+        "/all/../free",
+        "/Mixed/Case",
+        "/mixed/case",
+        "/slash/",
+        "/slash",
+        "/free",
+        "/free/../api/premium",
+        "/api/premium;a=b",
+        "http://localhost/api/premium",
+        "*\nOPTIONS",
+        "/api/premium\nHEAD",
+        "/api/premium\nget\ne30=\ne30=",
+    ];
+    for (at, request) in requests.iter().enumerate() {
+        put(target, &at.to_string(), 'a', request)?;
+        put(target, &at.to_string(), 'n', request)?;
+    }
+    Ok(())
 }
 
 fn sse_events() -> io::Result<()> {

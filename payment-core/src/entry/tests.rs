@@ -420,6 +420,36 @@ async fn t07_what_is_paid_for_is_the_body_that_was_priced() {
 }
 
 #[tokio::test]
+async fn t120_what_listens_keeps_no_body_of_a_stranger() {
+    let (heard, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let too = heard.clone();
+    let hooks = On::new()
+        .protected_request(async |ask| match ask.body.as_deref() {
+            Some(b"ab") => Access::Pay,
+            _ => Access::Failed("it decides by the body".into()),
+        })
+        .challenged(move |ask, _| {
+            heard.send(ask.body).unwrap();
+            std::future::ready(())
+        })
+        .failed(move |ask, _| {
+            too.send(ask.body).unwrap();
+            std::future::ready(())
+        });
+    let stall = Stall::at(
+        |gate| gate.hooks(hooks),
+        |_| Route::priced(usd!("1")).pricing(by_length()),
+    );
+    for brought in [None, Some(paid("a", CHEAP, None))] {
+        let got = stall.send("POST", "/", brought.as_deref(), Some("ab"));
+        assert_eq!(got.await.status, StatusCode::PAYMENT_REQUIRED);
+    }
+    for _ in 0..3 {
+        assert_eq!(told.recv().await, Some(None));
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_nobody_has_gathered_is_not_priced() {
     let stall = Stall::priced(by_length());
     // Heads do not always tell that there is one.

@@ -334,7 +334,7 @@ impl http_body::Body for Lies {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.1.clone()
+        self.1
     }
 }
 

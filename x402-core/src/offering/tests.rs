@@ -80,6 +80,26 @@ async fn a_402_can_be_paid_by_both_versions() {
     assert_eq!(body, expected.unwrap());
 }
 
+/// Members that stock readers of v1 miss, and then pay nothing.
+#[test]
+fn a_route_that_says_nothing_is_offered_to_v1_with_empty_texts() {
+    use payment_core::{Account, Asset, Route, usd};
+    let offer = crate::Offer::new(
+        "exact".to_owned(),
+        "eip155:84532".parse().unwrap(),
+        Asset::parse("0x036CbD53842c5426634e7929541eC2318f3dCF7e"),
+        Account::parse("0x209693Bc6afc0C5328bA36FaF03C514EF312287C"),
+        10_000.into(),
+        serde_json::Map::new(),
+        &Route::priced(usd!("0.01")),
+    );
+    let offer = serde_json::to_value(offer.unwrap().v1("/x").unwrap()).unwrap();
+    assert_eq!(
+        (&offer["description"], &offer["mimeType"]),
+        (&json!(""), &json!(""))
+    );
+}
+
 #[tokio::test]
 async fn a_challenge_names_its_own_url() {
     let shop = shop();

@@ -235,7 +235,7 @@ impl Stall {
         )
     }
 
-    fn at(
+    pub(super) fn at(
         set: impl FnOnce(GateBuilder) -> GateBuilder,
         route: impl FnOnce(Pricing) -> Route,
     ) -> Self {
