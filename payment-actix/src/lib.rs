@@ -34,11 +34,15 @@
 //!   upgrade settle first: see [`Timing`](payment_core::Timing). Server-sent events may be paid one
 //!   by one while they leave, on a route priced by the unit: see [`Meter::sse`].
 //! - A handler that fails, by an error or by a status of 400 and above, is not paid.
+//! - An error of what is wrapped goes on as an error, of the same status and text, and its response has
+//!   the headers that all answers have: see [`Unserved`].
 //! - Where the price is read from the body, the body is read first, up to the limit of the pricing, and
 //!   the handler reads the very bytes that were priced.
 //! - Receipts come from the gate alone; what a handler set under their names is removed.
 //! - Buyers are shown the path by which actix found the handler, in full inside of scopes, and with
 //!   needless percent-encoding undone, as actix does it before it looks for a route.
+//! - A table of prices looks up the spelling that was sent as well, and refuses what is priced otherwise
+//!   by it: a handler may pass it on to who reads it in its own way.
 //! - What rewrites paths, such as `NormalizePath`, goes around this middleware: wrap it later. A table
 //!   of prices that stands outside of it would look up another path than the one that is served.
 //! - Say `h1_allow_half_closed(false)` to the `HttpServer`: it then ends a handler whose client has

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Response;
+use http::{Method, Response};
 use payment_core::{BoxFuture, Outcome, Receipts, Reply, stamp};
 use pin_project_lite::pin_project;
 
@@ -30,8 +30,8 @@ pin_project! {
     enum State<F, B, E> {
         Free { #[pin] future: F },
         // `None` once given.
-        Answer { reply: Option<Reply> },
-        Job { #[pin] run: Run<B, E> },
+        Answer { reply: Option<Reply>, method: Method },
+        Job { #[pin] run: Run<B, E>, method: Method },
     }
 }
 
@@ -42,15 +42,17 @@ impl<F, B, E> ResponseFuture<F, B, E> {
         }
     }
 
-    pub(crate) const fn answer(reply: Reply) -> Self {
+    /// The gate's own answer to a request with this method.
+    pub(crate) const fn answer(reply: Reply, method: Method) -> Self {
+        let reply = Some(reply);
         Self {
-            state: State::Answer { reply: Some(reply) },
+            state: State::Answer { reply, method },
         }
     }
 
-    pub(crate) const fn job(run: Run<B, E>) -> Self {
+    pub(crate) const fn job(run: Run<B, E>, method: Method) -> Self {
         Self {
-            state: State::Job { run },
+            state: State::Job { run, method },
         }
     }
 }
@@ -66,17 +68,17 @@ where
             StateProj::Free { future } => future.poll(context).map_ok(|response| {
                 response.map(|body| PaymentBody::inner(body, Receipts::default()))
             }),
-            StateProj::Answer { reply } => match reply.take() {
-                Some(reply) => Poll::Ready(Ok(reply::response(reply))),
+            StateProj::Answer { reply, method } => match reply.take() {
+                Some(reply) => Poll::Ready(Ok(reply::to(method, reply))),
                 None => Poll::Pending,
             },
-            StateProj::Job { run } => run.poll(context).map_ok(|outcome| match outcome {
+            StateProj::Job { run, method } => run.poll(context).map_ok(|outcome| match outcome {
                 Outcome::Served { response, stamps } => {
                     let mut response = response.release(stamps.receipts());
                     stamp(&mut response, stamps);
                     response
                 }
-                Outcome::Reply(reply) => reply::response(reply),
+                Outcome::Reply(reply) => reply::to(method, reply),
             }),
         }
     }

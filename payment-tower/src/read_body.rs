@@ -125,7 +125,8 @@ where
                 Err(Gap::TooLarge) => Unread::TooLarge,
                 Err(Gap::Broken) => Unread::Broken,
             };
-            Ok(reply::response(gate.unread(&Head::new(&parts), why)))
+            let reply = gate.unread(&Head::new(&parts), why);
+            Ok(reply::to(&parts.method, reply))
         });
         ReadBodyFuture {
             state: State::Read { run },

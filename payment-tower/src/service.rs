@@ -40,22 +40,24 @@ where
                 let request = Request::from_parts(parts, body);
                 return ResponseFuture::free(self.inner.call(request));
             }
-            Some(Admission::Answer(reply)) => return ResponseFuture::answer(reply),
+            Some(Admission::Answer(reply)) => return ResponseFuture::answer(reply, parts.method),
             Some(Admission::Priced(job)) => job,
         };
         if let Some(reply) = job.answer_at_once() {
-            return ResponseFuture::answer(reply);
+            return ResponseFuture::answer(reply, parts.method);
         }
         // The instance that was polled ready is the one to call; leave the clone behind.
         let next = self.inner.clone();
         let mut ready = mem::replace(&mut self.inner, next);
         let method = parts.method.clone();
-        ResponseFuture::job(Box::pin(job.run(TokioSpawn::current(), move |paid| {
+        let asked = method.clone();
+        let run = Box::pin(job.run(TokioSpawn::current(), move |paid| {
             // What is read of this request is not the body of another that is made of it.
             parts.extensions.remove::<Gathered>();
             parts.extensions.insert(paid);
             let response = ready.call(Request::from_parts(parts, body));
             async move { response.await.map(|response| Held::new(response, method)) }
-        })))
+        }));
+        ResponseFuture::job(run, asked)
     }
 }

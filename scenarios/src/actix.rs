@@ -42,7 +42,7 @@ impl Stack for Actix {
             .shutdown_timeout(0)
             // As hyper does it: who closes the connection does not wait for the reply.
             .h1_allow_half_closed(false)
-            .bind("127.0.0.1:0")
+            .bind_auto_h2c("127.0.0.1:0")
             .unwrap();
         let address = server.addrs()[0];
         let server = server.run();

@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use payment_core::{BoxError, Paid};
 use payment_tower::{GateExt, PaymentLayer, ReadBody, Sse};
@@ -47,7 +47,7 @@ impl Stack for Bare {
                 tokio::spawn(async move {
                     let service = TowerToHyperService::new(service);
                     let socket = TokioIo::new(socket);
-                    let _ = http1::Builder::new()
+                    let _ = auto::Builder::new(TokioExecutor::new())
                         .serve_connection(socket, service)
                         .await;
                 });

@@ -11,6 +11,7 @@ mod by_body;
 mod connections;
 mod expected;
 mod hanging_up;
+mod http2;
 mod in_progress;
 mod limits;
 mod panics;
