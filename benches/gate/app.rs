@@ -17,10 +17,13 @@ use crate::shop::Shop;
 pub(crate) struct Framework {
     pub(crate) name: &'static str,
     /// In process.
-    pub(crate) open: fn(&Rc<Runtime>, &Shop) -> Result<Box<dyn App>, Failure>,
+    pub(crate) open: fn(&Rc<Runtime>, &Shop) -> Opened,
     /// On a thread of its own, for as long as the program runs.
     pub(crate) serve: fn(TcpListener, &Shop) -> Result<(), Failure>,
 }
+
+/// A shop that is open in process.
+pub(crate) type Opened = Result<Box<dyn App>, Failure>;
 
 impl Framework {
     /// Serves a shop somewhere on this machine.

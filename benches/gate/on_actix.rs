@@ -16,7 +16,7 @@ use payment_core::RouteGate;
 use tokio::runtime::Runtime;
 use tollgate_benches::Failure;
 
-use crate::app::{App, Framework, counted, timed};
+use crate::app::{App, Framework, Opened, counted, timed};
 use crate::asked::Asked;
 use crate::shop::{FREE, PRICED, REPORT, Shop};
 
@@ -47,7 +47,7 @@ fn priced(weather: RouteGate, report: RouteGate) -> impl FnOnce(&mut ServiceConf
     }
 }
 
-fn open(runtime: &Rc<Runtime>, shop: &Shop) -> Result<Box<dyn App>, Failure> {
+fn open(runtime: &Rc<Runtime>, shop: &Shop) -> Opened {
     let kept = Rc::clone(runtime);
     let ask = |asked: &Asked| request(asked).to_request();
     Ok(match shop.clone() {

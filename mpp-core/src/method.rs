@@ -3,7 +3,7 @@ use std::fmt;
 
 use payment_core::{
     Account, BoxFuture, ConfigError, Denied, Paid, PaymentOption, Purpose, Refusal, ReplayKey,
-    Reply, Route, Soon, Timestamp,
+    Reply, Route, Soon, Timestamp, Units,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -144,8 +144,17 @@ pub trait MethodPayment: Send + Sync {
         false
     }
 
+    /// Whether the buyer has moved the money before it asked; see
+    /// [`payment_core::Payment::has_moved`].
+    fn has_moved(&self) -> bool {
+        false
+    }
+
     /// What the handler may know.
     fn paid(&self) -> Paid;
+
+    /// Settles so much and not the whole amount; see [`payment_core::Payment::charge`].
+    fn charge(&mut self, _units: Units) {}
 
     /// Moves the money. Only a definite success is `Ok`, only a definite no is
     /// `Denied::Refused` or `Denied::Failed`; everything else is `Denied::Unknown`.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use payment_core::{
     Account, Ask, BoxFuture, Denied, Paid, Payment, Purpose, Receipt as Stamp, Refusal, ReplayKey,
-    Soon, Timestamp,
+    Soon, Timestamp, Units,
 };
 
 use crate::key::Slots;
@@ -183,8 +183,16 @@ impl Payment for ChallengePayment {
         self.inner.is_proven_by_settling()
     }
 
+    fn has_moved(&self) -> bool {
+        self.inner.has_moved()
+    }
+
     fn paid(&self) -> Paid {
         self.inner.paid()
+    }
+
+    fn charge(&mut self, units: Units) {
+        self.inner.charge(units);
     }
 
     fn settle<'a>(&'a mut self) -> Soon<'a, Result<Stamp, Denied>> {

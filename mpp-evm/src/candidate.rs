@@ -15,6 +15,11 @@ pub(crate) trait Candidate: Send + Sync + 'static {
     /// Whether it is valid now and for so many seconds more.
     fn in_time(&self, now: Timestamp, margin_seconds: u64) -> Result<(), Mismatch>;
 
+    /// Whether it names what the buyer has moved already.
+    fn has_moved(&self) -> bool {
+        false
+    }
+
     /// Recovers the signature: who pays, and with what.
     fn prove(&self, due: &Due) -> Result<(Address, Proof), Mismatch>;
 }

@@ -131,6 +131,10 @@ impl<B: ChargeBackend, C: Candidate> MethodPayment for ChargePayment<B, C> {
         )
     }
 
+    fn has_moved(&self) -> bool {
+        self.candidate.has_moved()
+    }
+
     fn paid(&self) -> Paid {
         let token = &self.due.token;
         let mut paid = Paid::new(MPP, self.due.amount).with(token.network(), token.address.into());

@@ -47,6 +47,10 @@ impl Candidate for BoundHash {
         Ok(())
     }
 
+    fn has_moved(&self) -> bool {
+        true
+    }
+
     fn prove(&self, _due: &Due) -> Result<(Address, Proof), Mismatch> {
         // Nothing is signed. The chain proves the sender when the transfer is looked up.
         Ok((

@@ -367,6 +367,36 @@ async fn t03_the_cheap_query_does_not_pay_the_dear_one() {
     assert_eq!(got.status, StatusCode::OK);
 }
 
+#[tokio::test]
+async fn i4_a_transfer_that_was_made_pays_the_price_that_was_offered() {
+    for grace in [60, 0] {
+        let hashes = charge().credential_types([CredentialType::Hash]);
+        let market = Market::on(mpp([hashes]), |pricing| {
+            Route::priced(CENT).pricing(pricing.grace(Duration::from_secs(grace)))
+        });
+        market.prices(|_| Ok(CENT.into()));
+        let challenges = [market.get(None).await, market.get(None).await];
+        let source = support::did(8453, payer().address());
+        let [first, second] = challenges.map(|got| {
+            let challenge = got.challenge();
+            let hash = alloy_primitives::keccak256(&challenge.id).to_string();
+            let payload = json!({"type": "hash", "hash": hash});
+            buyer::answer(&challenge, Some(&source), &payload).unwrap()
+        });
+        market.prices(|_| Ok(DEAR.into()));
+        market.clock.advance(Duration::from_secs(299));
+        assert_eq!(market.get(Some(&first)).await.status, StatusCode::OK);
+        // As long as the offer says, and once.
+        assert_refused(&market.get(Some(&first)).await, "20000");
+        market.clock.advance(Duration::from_secs(1));
+        let late = market.get(Some(&second)).await;
+        assert_eq!(
+            (late.status.as_u16(), late.kind()),
+            (402, "payment-expired")
+        );
+    }
+}
+
 fn reading_bodies(grace: Duration) -> Market {
     let market = Market::on(mpp([charge()]), |pricing| {
         Route::priced(CENT).pricing(pricing.reading_body(64).grace(grace))
@@ -392,7 +422,7 @@ async fn t07_a_challenge_is_good_for_the_body_that_was_priced() {
         for (body, amount) in [
             (Some("a longer one"), "20000"),
             (Some("two"), "10000"),
-            (None, "10000"),
+            (Some(""), "10000"),
         ] {
             let got = market
                 .send("POST", "/weather", body, Some(&credential))
@@ -586,9 +616,18 @@ async fn a_route_at_a_fixed_price_carries_no_quote() {
         .collect();
     assert_eq!(members, ["nonce", "scope"]);
     assert_eq!(challenge.digest, None);
+}
+
+#[tokio::test]
+async fn without_grace_the_price_of_the_moment_counts() {
     let market = Market::on(mpp([charge()]), |pricing| {
         Route::priced(CENT).pricing(pricing.grace(Duration::ZERO))
     });
+    market.prices(|_| Ok(CENT.into()));
     let challenge = market.get(None).await.challenge();
-    assert_eq!(opaque(&challenge)["quote"], Value::Null);
+    let credential = market.sign(&challenge).await;
+    market.prices(|_| Ok(DEAR.into()));
+    assert_refused(&market.get(Some(&credential)).await, "20000");
+    market.prices(|_| Ok(CENT.into()));
+    assert_eq!(market.get(Some(&credential)).await.status, StatusCode::OK);
 }

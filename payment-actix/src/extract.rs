@@ -7,8 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode as ActixStatus;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use futures_core::Stream;
-use http::StatusCode;
-use payment_core::{IntoSseEvent, Problem, Reply};
+use payment_core::{IntoSseEvent, Reply};
 
 use crate::{Sse, reply};
 
@@ -127,7 +126,7 @@ impl ResponseError for NotPriced {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        reply::response(Reply::problem(&NOT_PRICED)).map_into_boxed_body()
+        reply::response(Reply::not_priced()).map_into_boxed_body()
     }
 }
 
@@ -149,22 +148,6 @@ impl ResponseError for NotMetered {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        reply::response(Reply::problem(&NOT_METERED)).map_into_boxed_body()
+        reply::response(Reply::not_metered()).map_into_boxed_body()
     }
 }
-
-const NOT_PRICED: Problem = Problem::new(
-    "https://paymentauth.org/problems/internal-payment-error",
-    "Internal Payment Error",
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "route_not_priced",
-    "the payment could not be processed; nothing was charged",
-);
-
-const NOT_METERED: Problem = Problem::new(
-    "https://paymentauth.org/problems/internal-payment-error",
-    "Internal Payment Error",
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "route_not_metered",
-    "the payment could not be processed; nothing was charged",
-);

@@ -51,6 +51,12 @@ impl RequestHead for Head<'_> {
         self.request.match_info().as_str()
     }
 
+    /// The spelling that was sent: a handler that passes requests on may read it in another way
+    /// than actix has. A table refuses what leads elsewhere by it. (T90)
+    fn dispatched_path(&self) -> Option<&str> {
+        Some(self.request.uri().path())
+    }
+
     fn pattern(&self) -> Option<&str> {
         let pattern = self.pattern.get_or_init(|| self.request.match_pattern());
         pattern.as_deref()
@@ -128,8 +134,24 @@ pub(crate) fn actix_status(status: StatusCode) -> ActixStatus {
 
 /// Both versions take the same names and values.
 pub(crate) fn append(head: &mut ActixHead, name: &HeaderName, value: &HeaderValue) {
-    let text = ActixName::from_bytes(name.as_str().as_bytes());
-    if let (Ok(name), Ok(value)) = (text, ActixValue::from_bytes(value.as_bytes())) {
+    let value = ActixValue::from_bytes(value.as_bytes());
+    if let (Some(name), Ok(value)) = (actix_name(name), value) {
         head.headers_mut().append(name, value);
+    }
+}
+
+/// The same name. Those that our answers mostly have are not made anew each time.
+fn actix_name(name: &HeaderName) -> Option<ActixName> {
+    const REQUIRED: ActixName = ActixName::from_static("payment-required");
+    const RESPONSE: ActixName = ActixName::from_static("payment-response");
+    const RESPONSE_V1: ActixName = ActixName::from_static("x-payment-response");
+    const RECEIPT: ActixName = ActixName::from_static("payment-receipt");
+    let usual = [REQUIRED, RESPONSE, RESPONSE_V1, RECEIPT];
+    match usual
+        .into_iter()
+        .find(|usual| usual.as_str() == name.as_str())
+    {
+        Some(usual) => Some(usual),
+        None => ActixName::from_bytes(name.as_str().as_bytes()).ok(),
     }
 }

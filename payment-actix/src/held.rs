@@ -1,65 +1,87 @@
 use std::future::poll_fn;
 use std::pin::pin;
 
-use actix_web::HttpResponse;
 use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::http::Method;
+use actix_web::{Error, HttpResponse};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
-use payment_core::{HoldError, Served};
+use payment_core::{HoldError, Served, as_announced};
 
-use crate::head::status;
+use crate::head::{Stamped, status};
 
-/// The handler's response, which leaves when it is paid.
-pub(crate) struct Held<B> {
-    response: HttpResponse<EitherBody<B, Bytes>>,
-    method: Method,
+/// What became of the handler: its response, which leaves when it is paid, or an error.
+pub(crate) enum Held<B> {
+    Response {
+        response: HttpResponse<EitherBody<B, Bytes>>,
+        method: Method,
+    },
+    Failed(Error),
 }
 
 impl<B> Held<B> {
     /// The response to a request with this method.
     pub(crate) fn new(response: HttpResponse<B>, method: Method) -> Self {
-        Self {
+        Self::Response {
             response: response.map_into_left_body(),
             method,
         }
     }
 
-    pub(crate) fn release(self) -> HttpResponse<EitherBody<B, Bytes>> {
-        self.response
+    pub(crate) fn release(self) -> Result<HttpResponse<EitherBody<B, Bytes>>, Error> {
+        match self {
+            Self::Response { response, .. } => Ok(response),
+            Self::Failed(error) => Err(error),
+        }
     }
+}
 
-    /// Whether the connection is handed over, as a success of `CONNECT` does.
-    fn hands_over(&self) -> bool {
-        let status = self.response.status();
-        status == actix_web::http::StatusCode::SWITCHING_PROTOCOLS
-            || self.response.upgrade()
-            || (self.method == Method::CONNECT && status.is_success())
-    }
+/// Whether the connection is handed over, as a success of `CONNECT` does.
+fn hands_over<B>(response: &HttpResponse<B>, method: &Method) -> bool {
+    let status = response.status();
+    status == actix_web::http::StatusCode::SWITCHING_PROTOCOLS
+        || response.upgrade()
+        || (*method == Method::CONNECT && status.is_success())
 }
 
 impl<B: MessageBody + 'static> Served for Held<B> {
     fn status(&self) -> StatusCode {
-        status(self.response.status())
+        match self {
+            Self::Response { response, .. } => status(response.status()),
+            // An error is never paid for, whatever it makes of itself.
+            Self::Failed(error) => {
+                let status = status(error.as_response_error().status_code());
+                match status.as_u16() {
+                    400.. => status,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                }
+            }
+        }
     }
 
     async fn hold(self, limit: usize) -> Result<Self, HoldError> {
-        if self.hands_over() {
+        let Self::Response { response, method } = self else {
+            return Err(HoldError::Broken);
+        };
+        if hands_over(&response, &method) {
             return Err(HoldError::Upgrade);
         }
         // The body only says how long it would be; actix sends none of it.
-        if self.method == Method::HEAD {
-            return Ok(self);
+        if method == Method::HEAD {
+            return Ok(Self::Response { response, method });
         }
-        let (head, body) = self.response.into_parts();
+        let (head, body) = response.into_parts();
         let body = match body {
             EitherBody::Left { body } => whole(body, limit).await?,
             whole => whole,
         };
-        Ok(Self {
-            response: head.set_body(body),
-            method: self.method,
-        })
+        let length = match &body {
+            EitherBody::Left { .. } => 0,
+            EitherBody::Right { body } => body.len(),
+        };
+        let mut response = head.set_body(body);
+        as_announced(&Stamped(response.head_mut()), length)?;
+        Ok(Self::Response { response, method })
     }
 }
 

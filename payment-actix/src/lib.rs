@@ -57,9 +57,11 @@ mod reply;
 mod service;
 mod spawn;
 mod sse;
+mod unserved;
 
 pub use extract::{Meter, NotMetered, NotPriced, Paid};
 pub use future::ResponseFuture;
 pub use middleware::{GateExt, PaymentMiddleware};
 pub use service::PaymentService;
 pub use sse::{Sse, SseBody};
+pub use unserved::Unserved;

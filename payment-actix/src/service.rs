@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -7,12 +8,12 @@ use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
 use payment_core::{Admission, Admit, Job, Outcome, ReplayGuard, RouteGate, stamp};
 
-use crate::ResponseFuture;
 use crate::gather::{self, gather};
 use crate::head::{Head, Stamped};
 use crate::held::Held;
 use crate::reply;
 use crate::spawn::TokioSpawn;
+use crate::{ResponseFuture, Unserved};
 
 /// A service behind a gate.
 #[derive(Debug)]
@@ -105,21 +106,28 @@ where
         let method = request.method().clone();
         let response = service.call(ServiceRequest::from_parts(request, payload));
         async {
-            let (request, response) = response.await?.into_parts();
-            desk.set(Some(request));
-            Ok::<_, Error>(Held::new(response, method))
+            Ok::<_, Infallible>(match response.await {
+                Ok(response) => {
+                    let (request, response) = response.into_parts();
+                    desk.set(Some(request));
+                    Held::new(response, method)
+                }
+                Err(error) => Held::Failed(error),
+            })
         }
     };
-    let outcome = job.run(spawn, serving).await?;
-    let request = desk
-        .take()
-        .expect("it was put back, or the service ended in an error");
-    Ok(match outcome {
-        Outcome::Served { response, stamps } => {
-            let mut response = response.release();
-            stamp(&mut Stamped(response.head_mut()), stamps);
-            ServiceResponse::new(request, response)
-        }
-        Outcome::Reply(reply) => reply::to(request, reply),
-    })
+    let put_back = "it was put back, or the service ended in an error";
+    match job.run(spawn, serving).await {
+        Ok(Outcome::Served { response, stamps }) => match response.release() {
+            Ok(mut response) => {
+                stamp(&mut Stamped(response.head_mut()), stamps);
+                let request = desk.take().expect(put_back);
+                Ok(ServiceResponse::new(request, response))
+            }
+            Err(error) => Err(Unserved::new(error, stamps).into()),
+        },
+        // Nothing is answered in the place of an error.
+        Ok(Outcome::Reply(reply)) => Ok(reply::to(desk.take().expect(put_back), reply)),
+        Err(never) => match never {},
+    }
 }

@@ -3,13 +3,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use bytes::Bytes;
 use futures_core::Stream;
-use http::StatusCode;
-use payment_core::{BoxError, IntoSseEvent, Meter, Problem, Reply, SseTerms, Tab};
+use http::HeaderValue;
+use payment_core::{BoxError, IntoSseEvent, Meter, Reply, SseTerms, Tab};
 
+use crate::head::append;
 use crate::reply;
 use crate::spawn::TokioSpawn;
 
@@ -50,16 +50,15 @@ where
     /// The response.
     pub fn response(self) -> HttpResponse<SseBody> {
         let Some(tab) = self.tab else {
-            let reply = reply::response(Reply::problem(&STREAMED_TWICE));
+            let reply = reply::response(Reply::streamed_twice());
             return reply.map_body(|_, body| SseBody(Kind::Whole(body)));
         };
         let events = self.terms.stream(tab, self.events, TokioSpawn::current());
         let body = SseBody(Kind::Events(Box::pin(events)));
         let mut response = HttpResponse::with_body(actix_web::http::StatusCode::OK, body);
-        for (name, value) in HEADERS {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+        for (name, value) in SseTerms::HEADERS {
+            let value = HeaderValue::from_static(value);
+            append(response.head_mut(), &name, &value);
         }
         response
     }
@@ -122,18 +121,3 @@ impl fmt::Debug for SseBody {
         f.debug_struct("SseBody").finish_non_exhaustive()
     }
 }
-
-const HEADERS: [(HeaderName, &str); 3] = [
-    (CONTENT_TYPE, "text/event-stream"),
-    (CACHE_CONTROL, "no-store"),
-    // Proxies that gather a response before they pass it on are asked not to.
-    (HeaderName::from_static("x-accel-buffering"), "no"),
-];
-
-const STREAMED_TWICE: Problem = Problem::new(
-    "https://paymentauth.org/problems/internal-payment-error",
-    "Internal Payment Error",
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "streamed_twice",
-    "the payment could not be processed; nothing was charged",
-);

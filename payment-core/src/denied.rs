@@ -34,11 +34,11 @@ impl From<Fault> for Denied {
 }
 
 /// A refusal that is the payer's to mend. Definite: no money has moved and none will by it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Refusal(Box<Refused>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Refused {
     by: ProtocolName,
     problem: Problem,

@@ -12,7 +12,7 @@ use crate::cors::{EXPOSED, Reader};
 use crate::custom::unharmed;
 use crate::gate::{Priced, Shared};
 use crate::reply::{About, VARY_ON};
-use crate::stamp::RECEIPTS;
+use crate::stamp::{RECEIPTS, Stamps};
 use crate::{Ask, Failure, Page, Reply, RequestHead};
 
 /// The request headers that answers of one route vary on, beside those that all do.
@@ -53,32 +53,32 @@ impl<G> Shared<G> {
                 .headers
                 .extend(HeaderValue::try_from(all).map(|all| (VARY, all)));
         }
-        self.exposed(reply, cors.reader(head))
+        self.expose(&mut reply, cors.reader(head));
+        reply
     }
 
-    fn exposed(&self, mut reply: Reply, reader: Reader) -> Reply {
+    fn expose(&self, reply: &mut Reply, reader: Reader) {
         if let (Some(cors), true) = (&self.cors, reader != Reader::Nobody) {
             reply.headers.extend(cors.allow(reader));
             let name = ACCESS_CONTROL_EXPOSE_HEADERS;
             reply.headers.insert(name, EXPOSED);
         }
-        reply
     }
 }
 
 impl<G> Priced<G> {
-    /// The answer in the words of the seller, and as a page for people.
-    pub(crate) fn worded(&self, mut reply: Reply, ask: &Ask, unknown: bool) -> Reply {
+    /// Puts the answer in the words of the seller, or makes it a page for people.
+    pub(crate) fn word(&self, reply: &mut Reply, ask: &Ask, unknown: bool) {
         let said = match reply.about {
             About::Other => None,
             About::Unpaid => {
-                if let Some(page) = self.page(&reply, ask) {
-                    return paged(reply, page);
+                if let Some(page) = self.page(reply, ask) {
+                    return show(reply, page);
                 }
                 self.route.wording.unpaid_body(ask)
             }
             About::Unsettled => {
-                let failure = || Failure::of(&reply, unknown);
+                let failure = || Failure::of(reply, unknown);
                 self.route.wording.unsettled_body(ask, failure)
             }
         };
@@ -88,7 +88,6 @@ impl<G> Priced<G> {
             }
             reply.body = body;
         }
-        reply
     }
 
     /// Only for who wants to look at what was not paid for: a page that pays asks anew for
@@ -105,28 +104,26 @@ impl<G> Priced<G> {
         cors.map_or(Reader::Nobody, |cors| cors.reader(head))
     }
 
-    /// What stands on every answer that the gate gives on this route.
-    pub(crate) fn headed(&self, mut reply: Reply, reader: Reader) -> Reply {
-        let headers = &mut reply.headers;
+    /// Adds what stands on every answer that the gate gives on this route.
+    pub(crate) fn complete(&self, reply: &mut Reply, reader: Reader) {
         if let Some(varies) = &self.varies.answer {
-            headers.insert(VARY, varies.clone());
+            reply.headers.insert(VARY, varies.clone());
         }
-        self.shared.exposed(reply, reader)
+        self.shared.expose(reply, reader);
     }
 
     /// What stands on every response of the handler.
-    pub(crate) fn stamped(&self, stamps: &mut Vec<(HeaderName, HeaderValue)>, reader: Reader) {
-        if let Some(varies) = &self.varies.served {
-            stamps.push((VARY, varies.clone()));
-        }
-        if let Some(cors) = &self.shared.cors {
-            stamps.extend(cors.allow(reader));
-        }
+    pub(crate) fn stamped(&self, stamps: &mut Stamps, reader: Reader) {
+        let varies = self.varies.served.clone();
+        let varies = varies.map(|varies| (VARY, varies));
+        let cors = self.shared.cors.iter();
+        let allowed = cors.flat_map(|cors| cors.allow(reader));
+        stamps.on(&self.receipts, varies.into_iter().chain(allowed));
     }
 }
 
-/// The page in the place of the document. What the answer has said already stays said.
-fn paged(mut reply: Reply, page: Page) -> Reply {
+/// Puts the page in the place of the document. What the answer has said already stays said.
+fn show(reply: &mut Reply, page: Page) {
     const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
     let before = reply.headers.clone();
     for (name, value) in page.headers {
@@ -137,7 +134,6 @@ fn paged(mut reply: Reply, page: Page) -> Reply {
     }
     reply.headers.insert(CONTENT_TYPE, HTML);
     reply.body = page.html;
-    reply
 }
 
 /// What frames the message, which is the server's to say.

@@ -4,8 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use crate::contained::contained;
 use crate::gate::Priced;
 use crate::hooked::within;
+use crate::late::Late;
 use crate::quote::Quoted;
 use crate::{
     Ask, Challenge, Claim, Denied, Fault, Offering, Payment, PaymentOption, Pricing, Quote,
@@ -54,19 +56,21 @@ impl<G: ReplayGuard> Priced<G> {
             return Err(Fault::internal("price_unusable", "no price, and not free either").into());
         }
         let brought = claim.and_then(|claim| self.offering.quote(claim));
-        let key = self.shared.quote_key.get();
-        let Some(key) = key.filter(|_| !pricing.grace.is_zero()) else {
+        let Some(key) = self.shared.quote_key.get() else {
             return Ok(Entry::Pays(self.offer(ask, options, None)?.into()));
         };
-        let seal = key.seal(ask, &options, ask.now.plus(pricing.grace));
+        let until = ask.now.plus(pricing.grace);
+        let seal = key.seal(ask, &pricing.headers, &options, until);
         // Protocols don't compare quotes: one that has run out, or is none of ours, pays as well as
         // any while the prices are the same.
-        let quoted = brought.and_then(|brought| key.open(ask, &options, &brought));
-        let quoted = quoted.filter(|quoted| quoted.until > ask.now && quoted.options != options);
+        let quoted =
+            brought.and_then(|brought| key.open(ask, &pricing.headers, &options, &brought));
+        let quoted = quoted.filter(|quoted| quoted.options != options);
         let today = self.offer(ask, options, seal)?;
         Ok(Entry::Pays(match quoted {
             None => today.into(),
-            Some(Quoted { options, .. }) => Arc::new(Moved {
+            Some(Quoted { options, until }) => Arc::new(Moved {
+                is_good: until > ask.now,
                 quoted: self.offer(ask, options, None)?,
                 today,
             }),
@@ -86,15 +90,20 @@ impl<G: ReplayGuard> Priced<G> {
             body_digest: ask.body.as_deref().map(body_digest),
             ..self.route.clone()
         };
-        let offering = self.shared.protocol.offer(&route);
+        // Schemes and methods may be anybody's.
+        let offering = contained(|| self.shared.protocol.offer(&route));
+        let offering =
+            offering.ok_or_else(|| Fault::internal("price_unusable", "a protocol panicked"))?;
         let offering = offering.map_err(|error| Fault::internal("price_unusable", error))?;
         offering.ok_or_else(|| Fault::internal("price_unusable", "no protocol takes it").into())
     }
 }
 
-/// A price that has moved since the buyer was quoted another: that one is paid, and whoever is asked
-/// to pay is told the one of today.
+/// A price that has moved since the buyer was quoted another: that one is paid while it is good, and
+/// whoever is asked to pay is told the one of today.
 struct Moved {
+    /// Whether the quote has not run out.
+    is_good: bool,
     quoted: Box<dyn Offering>,
     today: Box<dyn Offering>,
 }
@@ -113,7 +122,17 @@ impl Offering for Moved {
     }
 
     fn bind(&self, ask: &Ask, claim: Claim) -> Result<Box<dyn Payment>, Denied> {
-        self.quoted.bind(ask, claim)
+        if self.is_good {
+            return self.quoted.bind(ask, claim);
+        }
+        let refusal = match self.today.bind(ask, claim.clone()) {
+            Err(Denied::Refused(refusal)) => refusal,
+            bound => return bound,
+        };
+        match self.quoted.bind(ask, claim) {
+            Ok(payment) => Ok(Box::new(Late { payment, refusal })),
+            Err(_) => Err(refusal.into()),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::job::Claimed;
 use crate::origin::Origin;
 use crate::quote::QuoteKey;
 use crate::resource::url_path;
+use crate::stamp::Receipts;
 use crate::{
     Alarm, Ask, Clock, Hooks, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
     PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
@@ -186,6 +187,7 @@ impl<G: ReplayGuard> Gate<G> {
         headers.dedup();
         Ok(RouteGate {
             priced: Arc::new(Priced {
+                receipts: Receipts::with(offering.receipt_headers()),
                 shared,
                 route,
                 offering,
@@ -203,7 +205,7 @@ impl<G: ReplayGuard> Gate<G> {
         let pricing = route.pricing.as_ref();
         let read = pricing.and_then(|pricing| pricing.body_limit);
         Route {
-            quote: key.and_then(|key| key.seal(&ask, &route.each_option(), ask.now)),
+            quote: key.and_then(|key| key.seal(&ask, &[], &route.each_option(), ask.now)),
             body_digest: read.map(|_| body_digest(b"")),
             ..route.clone()
         }
@@ -431,6 +433,8 @@ pub(crate) struct Priced<G> {
     headers: Box<[HeaderName]>,
     pub(crate) paywall: Option<Arc<dyn Paywall>>,
     pub(crate) varies: Varies,
+    /// What no handler sets.
+    pub(crate) receipts: Receipts,
 }
 
 /// What is to happen with a request.
@@ -541,8 +545,9 @@ impl<G: ReplayGuard> RouteGate<G> {
     }
 
     /// An answer that needs no job.
-    fn headed(&self, reply: Reply, head: &dyn RequestHead) -> Reply {
-        self.priced.headed(reply, self.priced.reader(head))
+    fn headed(&self, mut reply: Reply, head: &dyn RequestHead) -> Reply {
+        self.priced.complete(&mut reply, self.priced.reader(head));
+        reply
     }
 
     /// Up to how many bytes of the body its price is read from; `None` where it is not.
@@ -619,8 +624,19 @@ fn method_text(method: &str) -> Cow<'static, str> {
 fn display_authority(authority: Option<&str>) -> &str {
     authority
         .filter(|text| text.len() <= 255 && !text.contains('@'))
-        .filter(|text| text.parse::<http::uri::Authority>().is_ok())
+        .filter(|text| is_plain(text) || text.parse::<http::uri::Authority>().is_ok())
         .unwrap_or("localhost")
+}
+
+/// Whether it is a name or an IPv4 address, with a port or without: any of these is an authority,
+/// and needs no parser that allocates.
+fn is_plain(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+    let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    !host.is_empty()
+        && host.bytes().all(named)
+        && matches!(port.len(), 1..=4)
+        && port.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn sole_value(head: &dyn RequestHead, name: &str) -> Option<Box<str>> {

@@ -44,13 +44,14 @@ pub trait Hooks: Send + Sync + 'static {
         None
     }
 
-    /// A request came to a priced route, with a payment or without.
+    /// A request came to a priced route, with a payment or without. Anybody can cause that, and
+    /// nothing bounds how many answers are waited for at once.
     fn protected_request<'a>(&'a self, _: &'a Ask) -> Soon<'a, Access> {
         Soon::now(Access::Pay)
     }
 
     /// A 402 is on its way. Anybody can cause one: where more than a thousand are being told, it is
-    /// left out.
+    /// left out, and the request comes without its body.
     fn challenged<'a>(&'a self, _: &'a Ask, _: &'a Reply) -> Soon<'a, ()> {
         Soon::now(())
     }
@@ -114,7 +115,8 @@ pub trait Hooks: Send + Sync + 'static {
 
     /// A request that brought a payment was not served: by the gate, or because the handler has
     /// failed. Nothing is said of clients that hang up.
-    /// Anybody can cause it: where more than a thousand are being told, it is left out.
+    /// Anybody can cause it: where more than a thousand are being told, it is left out, and the
+    /// request comes without its body.
     fn failed<'a>(&'a self, _: &'a Ask, _: &'a Failure) -> Soon<'a, ()> {
         Soon::now(())
     }

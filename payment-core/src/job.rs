@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 
 use crate::detach::{Detach, Spawn};
 use crate::entry::Entry;
 use crate::gate::Priced;
 use crate::permit::{Permit, authorize};
+use crate::stamp::Stamps;
 use crate::{
     Alarm, Ask, Claim, Denied, Failure, Fault, MemoryReplayGuard, Offering, Paid, Purpose, Refusal,
     ReplayGuard, Reply, Timing,
@@ -37,8 +38,8 @@ pub enum Outcome<R> {
     Served {
         /// The response.
         response: R,
-        /// The receipt; empty when the handler failed and nothing was settled.
-        stamps: Vec<(HeaderName, HeaderValue)>,
+        /// What is added to its head: see [`stamp`](crate::stamp).
+        stamps: Stamps,
     },
     /// The gate answers in the handler's place.
     Reply(Reply),
@@ -84,9 +85,10 @@ impl<G: ReplayGuard> Job<G> {
             Claimed::Unreadable(refusal) => Some(refusal),
             Claimed::Something(_) => return None,
         };
-        let reply = self.priced.unpaid_at_once(&self.ask, why)?;
-        let reply = self.priced.worded(reply, &self.ask, false);
-        Some(self.priced.headed(reply, self.ask.reader))
+        let mut reply = self.priced.unpaid_at_once(&self.ask, why)?;
+        self.priced.word(&mut reply, &self.ask, false);
+        self.priced.complete(&mut reply, self.ask.reader);
+        Some(reply)
     }
 
     /// Runs the request through the gate, and calls `serve` at most once.
@@ -111,7 +113,10 @@ impl<G: ReplayGuard> Job<G> {
     {
         let (priced, reader) = (Arc::clone(&self.priced), self.ask.reader);
         Ok(match self.decide(spawn, serve).await? {
-            Outcome::Reply(reply) => Outcome::Reply(priced.headed(reply, reader)),
+            Outcome::Reply(mut reply) => {
+                priced.complete(&mut reply, reader);
+                Outcome::Reply(reply)
+            }
             Outcome::Served {
                 response,
                 mut stamps,
@@ -150,7 +155,7 @@ impl<G: ReplayGuard> Job<G> {
             Ok(Entry::Pays(offering)) => Visit { offering, ..visit },
             Ok(Entry::Free) => {
                 let response = serve(Paid::nothing()).await?;
-                let stamps = Vec::new();
+                let stamps = Stamps::default();
                 return Ok(Outcome::Served { response, stamps });
             }
             Err(denied) => return Ok(visit.denied(denied).await),
@@ -214,7 +219,7 @@ impl<G: ReplayGuard> Job<G> {
         let status = response.status();
         if status.as_u16() >= 400 {
             visit.unserved(&mut permit, Some(status));
-            let stamps = permit.stamps(status);
+            let stamps = Stamps::of_receipt(permit.stamps(status));
             drop(permit);
             return Ok(Outcome::Served { response, stamps });
         }
@@ -245,7 +250,7 @@ impl<G: ReplayGuard> Job<G> {
             Ok(permit) => permit,
             Err(denied) => return Ok(visit.unsettled(denied).await),
         };
-        let stamps = permit.stamps(response.status());
+        let stamps = Stamps::of_receipt(permit.stamps(response.status()));
         match permit.deliver().await {
             Ok(()) => Ok(Outcome::Served { response, stamps }),
             Err(denied) => Ok(visit.denied(denied).await),
@@ -312,8 +317,20 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
         self.mention_failure(Failure::of_handler(status, permit.is_at_stake()));
     }
 
+    /// The request without its body: nobody is to make us keep bodies while hooks are told. (T120)
+    fn mentioned(&self) -> Arc<Ask> {
+        match self.ask.body {
+            None => Arc::clone(&self.ask),
+            Some(_) => {
+                let mut ask = Ask::clone(&self.ask);
+                ask.body = None;
+                Arc::new(ask)
+            }
+        }
+    }
+
     fn mention_failure(&self, failure: Failure) {
-        let (ask, hooks) = (Arc::clone(&self.ask), &self.priced.shared.hooks);
+        let (ask, hooks) = (self.mentioned(), &self.priced.shared.hooks);
         let alarm = &self.ask.alarm;
         hooks.mention(
             &self.spawn,
@@ -324,22 +341,24 @@ impl<G: ReplayGuard, S: Spawn> Visit<G, S> {
     }
 
     /// Tells the hooks what the client will see, before the seller has put it in words.
-    fn told<R>(&self, reply: Reply, unknown: bool) -> Outcome<R> {
+    fn told<R>(&self, mut reply: Reply, unknown: bool) -> Outcome<R> {
         let hooks = &self.priced.shared.hooks;
         if hooks.is_empty() {
-            return Outcome::Reply(self.priced.worded(reply, &self.ask, unknown));
+            self.priced.word(&mut reply, &self.ask, unknown);
+            return Outcome::Reply(reply);
         }
         if self.brings_payment {
             self.mention_failure(Failure::of(&reply, unknown));
         }
         if reply.status == StatusCode::PAYMENT_REQUIRED {
-            let about = (Arc::clone(&self.ask), reply.clone());
+            let about = (self.mentioned(), reply.clone());
             let alarm = &self.ask.alarm;
             hooks.mention(&self.spawn, alarm, about, |hooks, (ask, reply)| {
                 hooks.challenged(ask, reply)
             });
         }
-        Outcome::Reply(self.priced.worded(reply, &self.ask, unknown))
+        self.priced.word(&mut reply, &self.ask, unknown);
+        Outcome::Reply(reply)
     }
 }
 

@@ -18,6 +18,7 @@
 mod accept;
 mod account;
 mod alarm;
+mod announced;
 mod answer;
 mod ask;
 mod cache;
@@ -36,9 +37,11 @@ mod hooks;
 mod inflight;
 mod job;
 mod json;
+mod late;
 mod limits;
 mod memory;
 mod meter;
+mod mistakes;
 mod money;
 mod network;
 mod option;
@@ -65,6 +68,7 @@ mod units;
 
 pub use account::{Account, Asset};
 pub use alarm::{Alarm, Elapsed};
+pub use announced::as_announced;
 pub use ask::{Ask, RepeatedParam};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
@@ -99,7 +103,7 @@ pub use request::RequestHead;
 pub use route::{Route, Timing};
 pub use secret::Secret;
 pub use sse::{BoxError, IntoSseEvent, SseEvent, SseEventError};
-pub use stamp::{ResponseHead, remove_receipts, stamp};
+pub use stamp::{Receipts, ResponseHead, Stamps, stamp};
 pub use stream::{SseTerms, Timer};
 pub use table::{KeyError, RouteTable, RouteTableBuilder};
 pub use tariff::Tariff;

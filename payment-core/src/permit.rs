@@ -5,7 +5,7 @@ mod progress;
 
 use std::sync::Arc;
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{Keccak256, keccak256};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -108,15 +108,15 @@ pub(crate) fn scope(ask: &Ask) -> [u8; 32] {
         &*ask.path,
         ask.query.as_deref().unwrap_or("\0"),
     ];
-    let mut text = Vec::with_capacity(32 + parts.iter().map(|part| part.len()).sum::<usize>());
+    let mut hash = Keccak256::new();
     for part in parts {
-        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        text.extend_from_slice(part.as_bytes());
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
     }
     if let Some(body) = &ask.body {
-        text.extend_from_slice(keccak256(body).as_slice());
+        hash.update(keccak256(body));
     }
-    keccak256(text).0
+    hash.finalize().0
 }
 
 /// The right to be served, and the duty to settle for it. Dropping it gives the reservation
@@ -220,8 +220,9 @@ impl<G: ReplayGuard, S: Spawn> Permit<G, S> {
         match core.payment.verify().await {
             Ok(()) => {
                 self.verified = true;
-                let paid = core.payment.paid().fixed();
-                self.know(|context| context.paid = paid);
+                if let Some(context) = &mut self.context {
+                    Arc::make_mut(context).paid = core.payment.paid().fixed();
+                }
             }
             Err(Denied::Unknown(pending)) => return Err(self.lose_sight(pending).await),
             Err(denied) if self.goes_on_unverified(&denied).await => {

@@ -10,6 +10,10 @@ use crate::{Ask, BoxError, BoxFuture, PaymentOption};
 
 /// Says what a request costs, from the request. Asked for every request of its route: for the one
 /// that gets the 402, and again for the one that pays. (T03)
+///
+/// So anybody can have it asked, as often as they like, and nothing bounds how many answers are
+/// waited for at once. Where an answer costs something, such as a query, the pricer keeps it for a
+/// while itself. (T120)
 pub trait Pricer: Send + Sync + 'static {
     /// The price of this request.
     ///
@@ -101,16 +105,22 @@ impl Pricing {
 
     /// Lets the pricer read the body, from [`Ask::body`]: it is gathered first, and a body of more
     /// bytes than these is answered with 413. What was paid for is the body that was priced: its
-    /// digest is bound into the offers.
+    /// digest is bound into the offers, so that each body is paid by an offer of its own, in a
+    /// session too. Buyers of x402 version 1 echo no offer; they pay what their body costs.
     #[must_use]
     pub const fn reading_body(mut self, limit: usize) -> Self {
         self.body_limit = Some(limit);
         self
     }
 
-    /// How long a quote stays good when the price moves. Zero: the price of the moment counts.
+    /// How long a quote stays good when the price moves. Zero: the price of the moment counts. What
+    /// was begun at a quoted price is followed up at it, however late.
     ///
-    /// A buyer who pays in time pays what was quoted, whether the price rose or fell.
+    /// A buyer who pays in time pays what was quoted, whether the price rose or fell, and as often
+    /// as it asks for the very same meanwhile: one method and URL, one body where that is read, and
+    /// the values of the headers that the pricer [reads](Self::reading). Buyers of x402 version 1
+    /// bring no quote: for them the price of the moment counts. Whoever has moved the money before
+    /// it asks, by the hash of a transfer, has for it as long as the offer says.
     #[must_use]
     pub const fn grace(mut self, time: Duration) -> Self {
         self.grace = time;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
+use crate::stamp::RECEIPTS;
 use crate::{
     Account, Ask, BoxFuture, ConfigError, Denied, Fault, Meter, Paid, Refusal, ReplayKey, Reply,
     RequestHead, Route, Soon, Timestamp, Units,
@@ -44,8 +45,10 @@ pub trait PaymentProtocol: Send + Sync + 'static {
         100
     }
 
-    /// Makes the offers of one route, once, when the route is built. `None` when this protocol
-    /// is not taken there.
+    /// Makes the offers of one route, when the route is built; and of a route that is priced for
+    /// each request, with each of them. Where the route has options, an offer for each of them that
+    /// this protocol takes, in their order: see [`Route::with_option`]. `None` when this protocol is
+    /// not taken there.
     ///
     /// # Errors
     ///
@@ -68,6 +71,13 @@ pub trait Offering: Send + Sync {
     /// moved between 402 and payment counts as it is now.
     fn quote(&self, _claim: &Claim) -> Option<Box<str>> {
         None
+    }
+
+    /// The response headers of its receipts. Where a handler or an upstream sets them, they are
+    /// removed: nobody but the gate says what was paid. `PAYMENT-RESPONSE`, `X-PAYMENT-RESPONSE`
+    /// and `Payment-Receipt` need not be named.
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &[]
     }
 
     /// How this request can be paid.
@@ -200,6 +210,13 @@ pub trait Payment: Send + Sync {
         false
     }
 
+    /// Whether the buyer has moved the money before it asked, so that a refusal gives nothing back.
+    /// A quote that has run out is no reason for one then: how long it may take is what
+    /// [`in_time`](Self::in_time) says.
+    fn has_moved(&self) -> bool {
+        false
+    }
+
     /// What the handler may know.
     fn paid(&self) -> Paid;
 
@@ -293,7 +310,13 @@ impl Receipt {
     /// The headers that can stand in a response.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
-            Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+            // Those that are mostly there are known, and need not be made anew.
+            let mut known = RECEIPTS.iter().cloned();
+            let name = match known.find(|known| known.as_str() == name) {
+                Some(known) => known,
+                None => name.parse().ok()?,
+            };
+            Some((name, HeaderValue::from_str(value).ok()?))
         })
     }
 }

@@ -2,6 +2,7 @@ use alloy_primitives::keccak256;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderName;
 use sha2::Sha256;
 
 use crate::permit::scope;
@@ -11,7 +12,8 @@ use crate::{Account, Ask, ConfigError, Money, PaymentOption, Secret, Timestamp};
 /// request, until when. Nothing is kept of them meanwhile.
 ///
 /// On the wire a quote is base64url of `until;price[@payee];…`, a point, and half of an
-/// HMAC-SHA256 in base64url over that text, the request and what the options are for.
+/// HMAC-SHA256 in base64url over that text, the request and what the options are for. Of the
+/// request's headers those that the price was made of.
 pub(crate) struct QuoteKey(Secret);
 
 /// What was quoted.
@@ -44,6 +46,7 @@ impl QuoteKey {
     pub(crate) fn seal(
         &self,
         ask: &Ask,
+        read: &[HeaderName],
         options: &[PaymentOption],
         until: Timestamp,
     ) -> Option<Box<str>> {
@@ -56,7 +59,10 @@ impl QuoteKey {
                 text.push_str(&account.to_string());
             }
         }
-        let code = self.code(ask, options, &text)?.finalize().into_bytes();
+        let code = self
+            .code(ask, read, options, &text)?
+            .finalize()
+            .into_bytes();
         let mut sealed = URL_SAFE_NO_PAD.encode(&text);
         sealed.push('.');
         URL_SAFE_NO_PAD.encode_string(&code[..CODE], &mut sealed);
@@ -65,7 +71,13 @@ impl QuoteKey {
 
     /// The options as they were quoted for this request. What an option is for is not in the quote:
     /// it is that of today, and has to be the same.
-    pub(crate) fn open(&self, ask: &Ask, today: &[PaymentOption], sealed: &str) -> Option<Quoted> {
+    pub(crate) fn open(
+        &self,
+        ask: &Ask,
+        read: &[HeaderName],
+        today: &[PaymentOption],
+        sealed: &str,
+    ) -> Option<Quoted> {
         let (text, code) = sealed.split_once('.')?;
         let text = URL_SAFE_NO_PAD.decode(text).ok()?;
         let text = std::str::from_utf8(&text).ok()?;
@@ -73,7 +85,7 @@ impl QuoteKey {
         if code.len() != CODE {
             return None;
         }
-        self.code(ask, today, text)?
+        self.code(ask, read, today, text)?
             .verify_truncated_left(&code)
             .ok()?;
         let mut parts = text.split(';');
@@ -92,11 +104,18 @@ impl QuoteKey {
         parts.next().is_none().then_some(quoted)
     }
 
-    fn code(&self, ask: &Ask, options: &[PaymentOption], text: &str) -> Option<Hmac<Sha256>> {
+    fn code(
+        &self,
+        ask: &Ask,
+        read: &[HeaderName],
+        options: &[PaymentOption],
+        text: &str,
+    ) -> Option<Hmac<Sha256>> {
         let mut code = Hmac::<Sha256>::new_from_slice(self.0.expose()).ok()?;
         code.update(&scope(ask));
         // One key may serve several origins, and hosts of one gate may have one path.
         code.update(keccak256(ask.resource.as_bytes()).as_slice());
+        code.update(keccak256(headers(ask, read)).as_slice());
         for option in options {
             let meant = (
                 option.protocol,
@@ -111,6 +130,22 @@ impl QuoteKey {
         code.update(text.as_bytes());
         Some(code)
     }
+}
+
+/// The values of these headers, each with its length before it.
+fn headers(ask: &Ask, read: &[HeaderName]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for name in read {
+        let values = ask.headers.get_all(name);
+        let parts = values.iter().map(http::HeaderValue::as_bytes);
+        for part in std::iter::once(name.as_str().as_bytes()).chain(parts) {
+            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            text.extend_from_slice(part);
+        }
+        // No header is as long: the end of the values.
+        text.extend_from_slice(&u64::MAX.to_be_bytes());
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, Keccak256};
 use bytes::Bytes;
 
 use crate::Timestamp;
@@ -18,13 +18,12 @@ impl ReplayKey {
     /// distinct keys: each part is hashed with its length.
     #[must_use]
     pub fn new(kind: &'static str, parts: &[&[u8]]) -> Self {
-        let capacity = kind.len() + 8 + parts.iter().map(|part| part.len() + 8).sum::<usize>();
-        let mut text = Vec::with_capacity(capacity);
+        let mut hash = Keccak256::new();
         for part in std::iter::once(kind.as_bytes()).chain(parts.iter().copied()) {
-            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            text.extend_from_slice(part);
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
         }
-        Self(keccak256(text).0)
+        Self(hash.finalize().0)
     }
 
     /// One EIP-3009 authorization or other nonce of a token: the same key whichever protocol,

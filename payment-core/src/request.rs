@@ -7,8 +7,8 @@ pub trait RequestHead {
     /// The path that the client asked for, with the prefix of each mount it was dispatched through.
     /// It is what offers name.
     fn path(&self) -> &str;
-    /// The path as the framework dispatches it, where that may differ: what a mount has left of it,
-    /// or what a rewriting has made of it. A [`RouteTable`](crate::RouteTable) prices what is priced
+    /// The path as the handler finds it, where that may differ: what a mount has left of it, what a
+    /// rewriting has made of it, or its spelling as it was sent. A [`RouteTable`](crate::RouteTable) prices what is priced
     /// by either.
     fn dispatched_path(&self) -> Option<&str> {
         None

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::HeaderName;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -48,6 +50,14 @@ pub struct SseTerms {
 }
 
 impl SseTerms {
+    /// The headers of a response that is such a stream.
+    pub const HEADERS: [(HeaderName, &'static str); 3] = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-store"),
+        // Proxies that gather a response before they pass it on are asked not to.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+
     /// One minute to authorize more; changes made by other processes are looked for each second; a
     /// sign of life every 15 seconds.
     pub const fn new() -> Self {

@@ -76,8 +76,9 @@ use key::Key;
 /// - One and the same key does: the request is priced by it. The offer is for the path as it was
 ///   asked for, as it would be on a route of its own, and a payment for one spelling is none for
 ///   another.
-/// - They lead to several keys, or the path has more readings than are looked up: the request is
-///   refused with 400, `ambiguous_path`. Neither is the handler called nor anything charged.
+/// - They lead to several keys, or the path has more readings than are looked up (128, and fewer
+///   where more than 64 keys have stars or parameters): the request is refused with 400,
+///   `ambiguous_path`. Neither is the handler called nor anything charged.
 ///
 /// So `/api/` or `/API` are paid for like `/api` where no other key takes them, and refused in a
 /// table with `/*` below. Two keys that differ only by case or a slash at the end are one key twice.
@@ -88,6 +89,8 @@ pub struct RouteTable<G = MemoryReplayGuard> {
 struct Shared<G> {
     entries: Entries,
     gates: Vec<RouteGate<G>>,
+    /// Whether any of them reads bodies: where none does, no path is looked up for it.
+    reads_bodies: bool,
 }
 
 impl<G: ReplayGuard> Gate<G> {
@@ -118,6 +121,9 @@ impl<G: ReplayGuard> Admit for RouteTable<G> {
     }
 
     fn reads_body(&self, head: &dyn RequestHead) -> Option<usize> {
+        if !self.shared.reads_bodies {
+            return None;
+        }
         match self.shared.entries.find(head, is_preflight(head)) {
             Found::Key(at) => self.shared.gates.get(at)?.reads_body(head),
             Found::Nothing | Found::Unsure => None,
@@ -227,8 +233,14 @@ impl<G: ReplayGuard> RouteTableBuilder<G> {
         if gates.is_empty() {
             return Err(ConfigError::NoRoutes);
         }
-        let shared = Arc::new(Shared { entries, gates });
-        Ok(RouteTable { shared })
+        let shared = Shared {
+            reads_bodies: gates.iter().any(|gate| gate.body_limit().is_some()),
+            entries,
+            gates,
+        };
+        Ok(RouteTable {
+            shared: Arc::new(shared),
+        })
     }
 }
 

@@ -14,8 +14,11 @@ pub(crate) fn contained<T>(code: impl FnOnce() -> T) -> Result<T, Panicked> {
             Some(text) => text.clone(),
             None => (*thrown.downcast_ref::<&str>().unwrap_or(&"no text")).to_owned(),
         };
-        // What was thrown may panic when it is dropped.
-        std::mem::forget(thrown);
+        // What was thrown may panic when it is dropped, and only then is it kept: whoever makes a
+        // protocol panic is not to make us keep something each time.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(thrown))) {
+            std::mem::forget(again);
+        }
         Panicked(said)
     })
 }

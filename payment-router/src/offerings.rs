@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use payment_core::{
     Ask, Challenge, Claim, Denied, Fault, Offering, Payment, Problem, ProtocolName, Refusal,
     RequestHead, Soon,
@@ -21,6 +21,8 @@ pub(crate) struct Entry {
 /// What all protocols of one route offer, in order of priority.
 pub(crate) struct Offerings {
     pub(crate) entries: Box<[Entry]>,
+    /// What any of them writes receipts into.
+    pub(crate) receipts: Box<[HeaderName]>,
     pub(crate) challenge_deadline: Duration,
     pub(crate) reporter: Reporter,
 }
@@ -67,6 +69,10 @@ impl Offering for Offerings {
         let entry = entries.find(|entry| entry.name == claim.protocol)?;
         // A quote that can't be read is none: the price is that of now.
         contained(|| entry.offering.quote(claim)).ok()?
+    }
+
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &self.receipts
     }
 
     fn challenge<'a>(

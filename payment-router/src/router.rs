@@ -121,7 +121,11 @@ impl PaymentProtocol for PaymentRouter {
             return Ok(None);
         }
         // One alone is looked after as well: it may be late, or panic.
+        let receipts = entries
+            .iter()
+            .flat_map(|entry| entry.offering.receipt_headers());
         Ok(Some(Box::new(Offerings {
+            receipts: receipts.cloned().collect(),
             entries: entries.into(),
             challenge_deadline: self.challenge_deadline,
             reporter: self.reporter.clone(),

@@ -36,9 +36,8 @@ use ::axum::body::Body;
 use ::axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use ::axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use http::StatusCode;
 use http::request::Parts;
-use payment_core::{IntoSseEvent, Problem, Reply};
+use payment_core::{IntoSseEvent, Reply};
 
 use crate::{Sse, reply};
 
@@ -147,7 +146,7 @@ impl std::error::Error for NotMetered {}
 
 impl IntoResponse for NotMetered {
     fn into_response(self) -> Response {
-        reply::response::<Body>(Reply::problem(&NOT_METERED))
+        reply::response::<Body>(Reply::not_metered())
     }
 }
 
@@ -165,22 +164,6 @@ impl std::error::Error for NotPriced {}
 
 impl IntoResponse for NotPriced {
     fn into_response(self) -> Response {
-        reply::response::<Body>(Reply::problem(&NOT_PRICED))
+        reply::response::<Body>(Reply::not_priced())
     }
 }
-
-const NOT_PRICED: Problem = Problem::new(
-    "https://paymentauth.org/problems/internal-payment-error",
-    "Internal Payment Error",
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "route_not_priced",
-    "the payment could not be processed; nothing was charged",
-);
-
-const NOT_METERED: Problem = Problem::new(
-    "https://paymentauth.org/problems/internal-payment-error",
-    "Internal Payment Error",
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "route_not_metered",
-    "the payment could not be processed; nothing was charged",
-);

@@ -7,13 +7,14 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use payment_core::remove_receipts;
+use payment_core::Receipts;
 
 pin_project! {
     /// The body of a response behind the gate: the handler's own, or one that is there as a whole.
     pub struct PaymentBody<B> {
         #[pin]
         kind: Kind<B>,
+        receipts: Receipts,
     }
 }
 
@@ -26,24 +27,30 @@ pin_project! {
 }
 
 impl<B> PaymentBody<B> {
-    /// The handler's body as it comes.
-    pub(crate) const fn inner(body: B) -> Self {
+    /// The handler's body as it comes, without receipts in its trailers.
+    pub(crate) const fn inner(body: B, receipts: Receipts) -> Self {
         Self {
             kind: Kind::Inner { body },
+            receipts,
         }
     }
 
     /// A body that is all there.
-    pub(crate) const fn whole(data: Bytes, trailers: Option<HeaderMap>) -> Self {
+    pub(crate) const fn whole(
+        data: Bytes,
+        trailers: Option<HeaderMap>,
+        receipts: Receipts,
+    ) -> Self {
         Self {
             kind: Kind::Whole { data, trailers },
+            receipts,
         }
     }
 }
 
 impl<B> From<Bytes> for PaymentBody<B> {
     fn from(data: Bytes) -> Self {
-        Self::whole(data, None)
+        Self::whole(data, None, Receipts::default())
     }
 }
 
@@ -55,13 +62,15 @@ impl<B: Body> Body for PaymentBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().kind.project() {
+        let this = self.project();
+        let receipts = &*this.receipts;
+        match this.kind.project() {
             KindProj::Inner { body } => match ready!(body.poll_frame(context)) {
                 Some(Ok(frame)) => {
                     // What is `Bytes` already is not copied.
                     let mut frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
                     if let Some(trailers) = frame.trailers_mut() {
-                        remove_receipts(trailers);
+                        receipts.remove_from(trailers);
                     }
                     Poll::Ready(Some(Ok(frame)))
                 }
@@ -73,7 +82,7 @@ impl<B: Body> Body for PaymentBody<B> {
                     return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
                 }
                 Poll::Ready(trailers.take().map(|mut trailers| {
-                    remove_receipts(&mut trailers);
+                    receipts.remove_from(&mut trailers);
                     Ok(Frame::trailers(trailers))
                 }))
             }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Response;
-use payment_core::{BoxFuture, Outcome, Reply, stamp};
+use payment_core::{BoxFuture, Outcome, Receipts, Reply, stamp};
 use pin_project_lite::pin_project;
 
 use crate::held::Held;
@@ -63,16 +63,16 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Free { future } => future
-                .poll(context)
-                .map_ok(|response| response.map(PaymentBody::inner)),
+            StateProj::Free { future } => future.poll(context).map_ok(|response| {
+                response.map(|body| PaymentBody::inner(body, Receipts::default()))
+            }),
             StateProj::Answer { reply } => match reply.take() {
                 Some(reply) => Poll::Ready(Ok(reply::response(reply))),
                 None => Poll::Pending,
             },
             StateProj::Job { run } => run.poll(context).map_ok(|outcome| match outcome {
                 Outcome::Served { response, stamps } => {
-                    let mut response = response.release();
+                    let mut response = response.release(stamps.receipts());
                     stamp(&mut response, stamps);
                     response
                 }

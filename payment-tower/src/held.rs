@@ -1,7 +1,7 @@
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
-use payment_core::{HoldError, Served};
+use payment_core::{HoldError, Receipts, Served, as_announced};
 
 use crate::PaymentBody;
 use crate::gather::{Gap, gather};
@@ -9,8 +9,7 @@ use crate::gather::{Gap, gather};
 /// The handler's response, which leaves when it is paid.
 pub(crate) struct Held<B> {
     response: Response<Contents<B>>,
-    /// Whether a success hands the connection over, as it does for `CONNECT`.
-    tunnel: bool,
+    method: Method,
 }
 
 enum Contents<B> {
@@ -19,23 +18,27 @@ enum Contents<B> {
 }
 
 impl<B> Held<B> {
-    pub(crate) fn new(response: Response<B>, tunnel: bool) -> Self {
+    /// The response to a request with this method.
+    pub(crate) fn new(response: Response<B>, method: Method) -> Self {
         Self {
             response: response.map(Contents::Open),
-            tunnel,
+            method,
         }
     }
 
-    pub(crate) fn release(self) -> Response<PaymentBody<B>> {
+    /// The response, without receipts in its trailers.
+    pub(crate) fn release(self, receipts: Receipts) -> Response<PaymentBody<B>> {
         self.response.map(|contents| match contents {
-            Contents::Open(body) => PaymentBody::inner(body),
-            Contents::Whole(data, trailers) => PaymentBody::whole(data, trailers),
+            Contents::Open(body) => PaymentBody::inner(body, receipts),
+            Contents::Whole(data, trailers) => PaymentBody::whole(data, trailers, receipts),
         })
     }
 
+    /// Whether the connection is handed over, as a success of `CONNECT` does.
     fn hands_over(&self) -> bool {
         let status = self.response.status();
-        status == StatusCode::SWITCHING_PROTOCOLS || (self.tunnel && status.is_success())
+        status == StatusCode::SWITCHING_PROTOCOLS
+            || (self.method == Method::CONNECT && status.is_success())
     }
 }
 
@@ -48,18 +51,29 @@ impl<B: Body> Served for Held<B> {
         if self.hands_over() {
             return Err(HoldError::Upgrade);
         }
-        let (parts, contents) = self.response.into_parts();
-        let contents = match contents {
-            Contents::Open(body) => {
-                let (data, trailers) = gather(body, limit).await?;
-                Contents::Whole(data, trailers)
+        let Self { response, method } = self;
+        let (parts, contents) = response.into_parts();
+        let body = match contents {
+            Contents::Open(body) => body,
+            whole @ Contents::Whole(..) => {
+                let response = Response::from_parts(parts, whole);
+                return Ok(Self { response, method });
             }
-            whole => whole,
         };
-        Ok(Self {
-            response: Response::from_parts(parts, contents),
-            tunnel: self.tunnel,
-        })
+        let said = body.size_hint();
+        let (data, trailers) = gather(body, limit).await?;
+        let length = data.len();
+        let contents = Contents::Whole(data, trailers);
+        let response = Response::from_parts(parts, contents);
+        // What answers a `HEAD` announces what it does not send.
+        if method != Method::HEAD {
+            as_announced(&response, length)?;
+            let length = length as u64;
+            if length < said.lower() || said.upper().is_some_and(|most| length > most) {
+                return Err(HoldError::Broken);
+            }
+        }
+        Ok(Self { response, method })
     }
 }
 

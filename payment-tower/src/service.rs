@@ -1,7 +1,7 @@
 use std::mem;
 use std::task::{Context, Poll};
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use payment_core::{Admission, Admit, RouteGate};
 use tower_service::Service;
@@ -49,13 +49,13 @@ where
         // The instance that was polled ready is the one to call; leave the clone behind.
         let next = self.inner.clone();
         let mut ready = mem::replace(&mut self.inner, next);
-        let tunnel = parts.method == Method::CONNECT;
+        let method = parts.method.clone();
         ResponseFuture::job(Box::pin(job.run(TokioSpawn::current(), move |paid| {
             // What is read of this request is not the body of another that is made of it.
             parts.extensions.remove::<Gathered>();
             parts.extensions.insert(paid);
             let response = ready.call(Request::from_parts(parts, body));
-            async move { response.await.map(|response| Held::new(response, tunnel)) }
+            async move { response.await.map(|response| Held::new(response, method)) }
         })))
     }
 }

@@ -4,10 +4,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
-use payment_core::{BoxError, IntoSseEvent, Meter, Problem, Reply, SseTerms, Tab};
+use payment_core::{BoxError, IntoSseEvent, Meter, Reply, SseTerms, Tab};
 
 use crate::{TokioSpawn, reply};
 
@@ -48,11 +47,11 @@ where
     /// The response.
     pub fn response(self) -> Response<SseBody> {
         let Some(tab) = self.tab else {
-            return reply::response(Reply::problem(&STREAMED_TWICE));
+            return reply::response(Reply::streamed_twice());
         };
         let events = self.terms.stream(tab, self.events, TokioSpawn::current());
         let mut response = Response::new(SseBody(Kind::Events(Box::pin(events))));
-        for (name, value) in HEADERS {
+        for (name, value) in SseTerms::HEADERS {
             response
                 .headers_mut()
                 .insert(name, HeaderValue::from_static(value));
@@ -119,18 +118,3 @@ impl fmt::Debug for SseBody {
         f.debug_struct("SseBody").finish_non_exhaustive()
     }
 }
-
-const HEADERS: [(HeaderName, &str); 3] = [
-    (CONTENT_TYPE, "text/event-stream"),
-    (CACHE_CONTROL, "no-store"),
-    // Proxies that gather a response before they pass it on are asked not to.
-    (HeaderName::from_static("x-accel-buffering"), "no"),
-];
-
-const STREAMED_TWICE: Problem = Problem::new(
-    "https://paymentauth.org/problems/internal-payment-error",
-    "Internal Payment Error",
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "streamed_twice",
-    "the payment could not be processed; nothing was charged",
-);

@@ -117,10 +117,7 @@ fn app(
     // Around the router, unknown paths included.
     let front = shop.front.clone();
     let asks = front.is_some();
-    let front = front.unwrap_or(Front {
-        price: Route::priced(usd!("1")),
-        only: None,
-    });
+    let front = front.unwrap_or(Front::Everything(Route::priced(usd!("1"))));
     app.wrap(Condition::new(
         asks,
         PaymentMiddleware::new(front.gate(&shop.gate)),

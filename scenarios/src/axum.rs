@@ -7,7 +7,7 @@ use axum::routing::any;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use payment_tower::axum::{Meter, Paid};
-use payment_tower::{GateExt, PaymentLayer};
+use payment_tower::{GateExt, PaymentLayer, ReadBody};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -78,7 +78,11 @@ fn app(shop: &Arc<Shop>) -> Router {
     }
     match &shop.front {
         // Around the router, unknown paths included.
-        Some(front) => app.layer(PaymentLayer::new(front.gate(&shop.gate))),
+        Some(front) => {
+            let gate = front.gate(&shop.gate);
+            app.layer(PaymentLayer::new(gate.clone()))
+                .layer(ReadBody::new(gate))
+        }
         None => app,
     }
 }

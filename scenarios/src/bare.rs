@@ -1,17 +1,20 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use payment_core::{BoxError, Paid};
-use payment_tower::{GateExt, PaymentLayer, Sse};
+use payment_tower::{GateExt, PaymentLayer, ReadBody, Sse};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::util::BoxCloneService;
@@ -27,7 +30,7 @@ pub struct Bare {
     server: JoinHandle<()>,
 }
 
-type Native = http::Request<UnsyncBoxBody<Bytes, io::Error>>;
+type Native = http::Request<Sent>;
 type Answered = Response<UnsyncBoxBody<Bytes, io::Error>>;
 type App = BoxCloneService<Native, Answered, Infallible>;
 
@@ -87,13 +90,14 @@ fn app(shop: &Arc<Shop>) -> App {
             move |request: Native| handle(Arc::clone(&shop), shelf.clone(), request)
         });
         let handler = match &shelf.price {
-            Some(price) => BoxCloneService::new(
-                shop.gate
-                    .priced(price.clone())
-                    .unwrap()
-                    .layer(handler)
-                    .map_response(answered),
-            ),
+            Some(price) => match shop.gate.priced(price.clone()) {
+                Ok(layer) => BoxCloneService::new(layer.layer(handler).map_response(answered)),
+                // Its price is read from the body.
+                Err(_) => {
+                    let layers = shop.gate.priced_by_body(price.clone()).unwrap();
+                    BoxCloneService::new(layers.layer(handler).map_response(answered))
+                }
+            },
             None => BoxCloneService::new(handler),
         };
         routes.push((path, handler));
@@ -113,11 +117,11 @@ fn app(shop: &Arc<Shop>) -> App {
         }
     });
     match &shop.front {
-        Some(front) => BoxCloneService::new(
-            PaymentLayer::new(front.gate(&shop.gate))
-                .layer(router)
-                .map_response(answered),
-        ),
+        Some(front) => {
+            let gate = front.gate(&shop.gate);
+            let layers = (ReadBody::new(gate.clone()), PaymentLayer::new(gate));
+            BoxCloneService::new(layers.layer(router).map_response(answered))
+        }
         None => BoxCloneService::new(router),
     }
 }
@@ -171,7 +175,36 @@ fn boxed<B>(request: http::Request<B>) -> Native
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    request.map(|body| body.map_err(io::Error::other).boxed_unsync())
+    request.map(|body| Sent(body.map_err(io::Error::other).boxed_unsync()))
+}
+
+/// The body of a request, as it comes or of what was read of it.
+struct Sent(UnsyncBoxBody<Bytes, io::Error>);
+
+impl From<Bytes> for Sent {
+    fn from(data: Bytes) -> Self {
+        Self(Full::new(data).map_err(io::Error::other).boxed_unsync())
+    }
+}
+
+impl http_body::Body for Sent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
 }
 
 fn answered<B>(response: Response<B>) -> Answered

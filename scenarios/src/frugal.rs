@@ -13,7 +13,7 @@ use payment_core::{
 /// | of its own | allocations |
 /// |---|---|
 /// | to challenge | 1: the list of header lines |
-/// | to pay | 6: the credential, the boxed payment, four texts and lists of a receipt |
+/// | to pay | 7: the credential, the boxed payment, what the handler may know, a receipt (4) |
 #[derive(Clone, Copy, Debug)]
 pub struct Frugal;
 

@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use payment_core::Units;
 
 use crate::{Events, Piece, Pieces, Till};
 
@@ -20,8 +21,12 @@ pub enum Handler {
     Streams(Vec<Piece>),
     /// Answers with events that are paid one by one.
     Events(&'static [&'static str]),
+    /// Answers with these events, and then with nothing more.
+    EventsAndSilence(&'static [&'static str]),
     /// Says how many units it has used.
     Uses(u64),
+    /// Charges so many base units, twice, and says what became of it.
+    Charges(u64),
     /// Says what it knows of the payment.
     Tells,
     /// Says what was sent to it.
@@ -84,6 +89,19 @@ impl Handler {
             } => (status, headers, Body::Whole(body.into())),
             Self::Streams(pieces) => (200, Vec::new(), Body::Pieces(Pieces::new(pieces))),
             Self::Events(texts) => (200, Vec::new(), Body::Events(Events::new(texts))),
+            Self::EventsAndSilence(texts) => {
+                let events = Events::new(texts).and_silence();
+                (200, Vec::new(), Body::Events(events))
+            }
+            Self::Charges(units) => {
+                let paid = paid.expect("priced");
+                let charge = || match paid.charge(Units::from(units)) {
+                    Ok(()) => "charged".to_owned(),
+                    Err(error) => format!("{error:?}"),
+                };
+                let said = format!("{}, {}", charge(), charge());
+                (200, Vec::new(), Body::Whole(said.into()))
+            }
             Self::Uses(units) => {
                 let paid = paid.expect("priced");
                 paid.meter().expect("metered").report(units);

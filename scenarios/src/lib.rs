@@ -30,4 +30,4 @@ pub use message::{Reply, Request};
 pub use pieces::{Events, Piece, Pieces};
 pub use shop::{Shelf, Shop};
 pub use stack::{Here, Stack};
-pub use till::{OURS, Protocol, RIVAL, Till, Totals};
+pub use till::{Manner, OURS, Protocol, RIVAL, Till, Totals};

@@ -68,13 +68,24 @@ impl MessageBody for Pieces {
 
 /// Events that a handler sells one by one.
 #[derive(Debug)]
-pub struct Events(std::slice::Iter<'static, &'static str>);
+pub struct Events {
+    left: std::slice::Iter<'static, &'static str>,
+    ends: bool,
+}
 
 impl Events {
     /// A stream of these.
     #[must_use]
     pub fn new(texts: &'static [&'static str]) -> Self {
-        Self(texts.iter())
+        let left = texts.iter();
+        Self { left, ends: true }
+    }
+
+    /// The same, and then no end.
+    #[must_use]
+    pub const fn and_silence(mut self) -> Self {
+        self.ends = false;
+        self
     }
 }
 
@@ -82,10 +93,16 @@ impl Stream for Events {
     type Item = &'static str;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<&'static str>> {
-        Poll::Ready(self.0.next().copied())
+        match self.left.next().copied() {
+            None if !self.ends => Poll::Pending,
+            event => Poll::Ready(event),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        match self.ends {
+            true => self.left.size_hint(),
+            false => (self.left.len(), None),
+        }
     }
 }

@@ -69,17 +69,32 @@ impl Shop {
     /// Puts a price on everything, known routes or not.
     #[must_use]
     pub fn front(mut self, price: impl Into<Route>) -> Self {
-        let price = price.into();
-        self.front = Some(Front { price, only: None });
+        self.front = Some(Front::Everything(price.into()));
         self
     }
 
     /// Prices one path from the front of the shop, and nothing else.
     #[must_use]
     pub fn front_only(mut self, path: &'static str, price: impl Into<Route>) -> Self {
-        let (price, only) = (price.into(), Some(path));
-        self.front = Some(Front { price, only });
+        self.front = Some(Front::Only(path, price.into()));
         self
+    }
+
+    /// Prices by a table in front of the shop.
+    #[must_use]
+    pub fn table<R: Into<Route>>(
+        mut self,
+        keys: impl IntoIterator<Item = (&'static str, R)>,
+    ) -> Self {
+        let keys = keys.into_iter().map(|(key, price)| (key, price.into()));
+        self.front = Some(Front::Table(keys.collect()));
+        self
+    }
+
+    /// Gives it away below another path.
+    #[must_use]
+    pub fn give_below(self, mount: &'static str, path: &'static str, handler: Handler) -> Self {
+        self.shelf(mount, path, None, handler)
     }
 
     fn shelf(

@@ -23,6 +23,12 @@ pub struct Till {
     charged: AtomicU64,
     /// Units that whole responses have taken.
     used: AtomicU64,
+    /// Responses that were thrown away after the handler had run.
+    pub undone: AtomicUsize,
+    /// Payments that were given back after they had moved.
+    pub refunds: AtomicUsize,
+    /// Streams that have ended, however they did.
+    pub ended: AtomicUsize,
 }
 
 /// What a till has counted.
@@ -38,6 +44,10 @@ pub struct Totals {
     pub releases: usize,
     /// Units that were paid for by use.
     pub units: u64,
+    /// Responses that hooks were told to undo.
+    pub undone: usize,
+    /// Payments that a hook gave back.
+    pub refunds: usize,
 }
 
 impl Till {
@@ -50,6 +60,8 @@ impl Till {
             reconciles: self.reconciles.load(Ordering::SeqCst),
             releases: self.releases.load(Ordering::SeqCst),
             units: self.charged.load(Ordering::SeqCst) + self.used.load(Ordering::SeqCst),
+            undone: self.undone.load(Ordering::SeqCst),
+            refunds: self.refunds.load(Ordering::SeqCst),
         }
     }
 }
@@ -63,27 +75,50 @@ impl Till {
 /// | `broke` | the settlement says no, with a receipt |
 /// | `lost` | nobody knows what became of the settlement until it is asked for again |
 /// | `down` | what verifies can't be reached |
+/// | `doubt` | what verifies says no, and the settlement would say yes |
+/// | `most` | the handler says how much of it is charged |
 ///
 /// Anything else can't be read; nor can a header that repeats. `stream-<units>` on a route that is
 /// sold by the unit pays for so many.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Protocol {
     /// Its name.
     pub name: ProtocolName,
     /// The request header that it reads.
     pub header: &'static str,
+    /// The response header of its receipts.
+    pub receipt: HeaderName,
+    /// What it does where it is asked for its challenge.
+    pub manner: Manner,
+}
+
+/// How a protocol behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Well.
+    Good,
+    /// It has no challenge.
+    Fails,
+    /// It never comes to an end with it.
+    Hangs,
+    /// It panics, and with every claim.
+    Panics,
 }
 
 /// The protocol of most routes.
 pub const OURS: Protocol = Protocol {
     name: ProtocolName::new("ours"),
     header: "x-our-payment",
+    receipt: HeaderName::from_static("payment-response"),
+    manner: Manner::Good,
 };
 
-/// Another.
+/// Another, with a receipt that no gate knows.
 pub const RIVAL: Protocol = Protocol {
     name: ProtocolName::new("rival"),
     header: "x-rival-payment",
+    receipt: HeaderName::from_static("x-rival-receipt"),
+    manner: Manner::Good,
 };
 
 impl Protocol {
@@ -95,7 +130,14 @@ impl Protocol {
         }
     }
 
-    fn refusal(self, status: StatusCode, code: &'static str) -> Refusal {
+    /// The same, in this manner.
+    #[must_use]
+    pub const fn in_manner(mut self, manner: Manner) -> Self {
+        self.manner = manner;
+        self
+    }
+
+    fn refusal(&self, status: StatusCode, code: &'static str) -> Refusal {
         Refusal::new(
             self.name,
             Problem::new("urn:test", "Test", status, code, ""),
@@ -115,7 +157,8 @@ impl PaymentProtocol for AtTill {
 
     fn offer(&self, route: &Route) -> Result<Option<Box<dyn Offering>>, ConfigError> {
         Ok(Some(Box::new(Offer {
-            protocol: self.protocol,
+            protocol: self.protocol.clone(),
+            receipts: [self.protocol.receipt.clone()],
             till: Arc::clone(&self.till),
             price: match route.options.as_slice() {
                 [] => route.price.to_string(),
@@ -128,6 +171,7 @@ impl PaymentProtocol for AtTill {
 
 struct Offer {
     protocol: Protocol,
+    receipts: [HeaderName; 1],
     till: Arc<Till>,
     price: String,
     metered: bool,
@@ -135,6 +179,7 @@ struct Offer {
 
 impl Offering for Offer {
     fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal> {
+        assert!(self.protocol.manner != Manner::Panics, "told to");
         let (mut found, mut count) = (None, 0);
         head.each_value(self.protocol.header, &mut |value| {
             count += 1;
@@ -146,12 +191,22 @@ impl Offering for Offer {
         Ok(found.map(|text| Claim::new(self.protocol.name, 0, text)))
     }
 
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &self.receipts
+    }
+
     /// Shows all that the gate has read of the head.
     fn challenge<'a>(
         &'a self,
         ask: &'a Ask,
         why: Option<&'a Refusal>,
     ) -> Soon<'a, Result<Challenge, Fault>> {
+        match self.protocol.manner {
+            Manner::Good => {}
+            Manner::Fails => return Soon::now(Err(Fault::upstream("told_to", "fail"))),
+            Manner::Hangs => return Soon::later(std::future::pending()),
+            Manner::Panics => panic!("told to"),
+        }
         let line = format!(
             "{} method=\"{}\" url=\"{}\" query=\"{}\" body=\"{}\" price=\"{}\"",
             self.protocol.name,
@@ -183,6 +238,8 @@ impl Offering for Offer {
             "broke" => (Fate::Broke, 1),
             "lost" => (Fate::Lost, 1),
             "down" => (Fate::Down, 1),
+            "doubt" => (Fate::Doubted, 1),
+            "most" => (Fate::Most, 1),
             "stream" => (Fate::Good, rest.parse().map_err(|_| malformed())?),
             _ => return Err(malformed().into()),
         };
@@ -194,7 +251,8 @@ impl Offering for Offer {
             })
         };
         Ok(Box::new(Paying {
-            protocol: self.protocol,
+            protocol: self.protocol.clone(),
+            charged: None,
             till: Arc::clone(&self.till),
             fate,
             purpose: match self.metered {
@@ -214,10 +272,13 @@ enum Fate {
     Broke,
     Lost,
     Down,
+    Doubted,
+    Most,
 }
 
 struct Paying {
     protocol: Protocol,
+    charged: Option<Units>,
     till: Arc<Till>,
     fate: Fate,
     purpose: Purpose,
@@ -225,15 +286,13 @@ struct Paying {
     payer: Account,
 }
 
-const RECEIPT: HeaderName = HeaderName::from_static("payment-response");
-
 impl Paying {
     fn no(&self, code: &'static str) -> Refusal {
         self.protocol.refusal(StatusCode::PAYMENT_REQUIRED, code)
     }
 
-    fn receipt() -> Receipt {
-        Receipt::new("0xabc", &RECEIPT, "settled").with_errors()
+    fn receipt(&self) -> Receipt {
+        Receipt::new("0xabc", &self.protocol.receipt, "settled").with_errors()
     }
 }
 
@@ -275,6 +334,7 @@ impl Payment for Paying {
             yield_now().await;
             match self.fate {
                 Fate::Down => Err(Fault::unavailable("verifier_down", "refused").into()),
+                Fate::Doubted => Err(self.no("doubted").into()),
                 _ => Ok(()),
             }
         })
@@ -287,8 +347,20 @@ impl Payment for Paying {
         })
     }
 
+    fn is_proven_by_settling(&self) -> bool {
+        true
+    }
+
     fn paid(&self) -> Paid {
-        Paid::new(self.protocol.name, Units::from(10_000)).by(self.payer.clone())
+        let paid = Paid::new(self.protocol.name, Units::from(10_000)).by(self.payer.clone());
+        match self.fate {
+            Fate::Most => paid.up_to(),
+            _ => paid,
+        }
+    }
+
+    fn charge(&mut self, units: Units) {
+        self.charged = Some(units);
     }
 
     fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>> {
@@ -299,12 +371,16 @@ impl Payment for Paying {
             match self.fate {
                 Fate::Broke => {
                     let receipt = HeaderValue::from_static("failed");
-                    return Err(self.no("no_funds").header(RECEIPT, receipt).into());
+                    let name = self.protocol.receipt.clone();
+                    return Err(self.no("no_funds").header(name, receipt).into());
                 }
                 Fate::Lost => {
                     return Err(Denied::Unknown(Pending {
                         evidence: Bytes::from_static(b"sent"),
-                        headers: vec![(RECEIPT, HeaderValue::from_static("pending"))],
+                        headers: vec![(
+                            self.protocol.receipt.clone(),
+                            HeaderValue::from_static("pending"),
+                        )],
                         code: "settlement_pending",
                         cause: "no answer".into(),
                     }));
@@ -317,7 +393,11 @@ impl Payment for Paying {
                 let used = meter.reported().unwrap_or(1);
                 self.till.used.fetch_add(used, Ordering::SeqCst);
             }
-            Ok(Self::receipt())
+            if let Some(charged) = self.charged {
+                let units: u64 = charged.get().to();
+                self.till.used.fetch_add(units, Ordering::SeqCst);
+            }
+            Ok(self.receipt())
         })
     }
 
@@ -326,7 +406,7 @@ impl Payment for Paying {
         self.till.reconciles.fetch_add(1, Ordering::SeqCst);
         Soon::later(async {
             yield_now().await;
-            Ok(Self::receipt())
+            Ok(self.receipt())
         })
     }
 
@@ -366,5 +446,11 @@ impl Tab for Purse {
     fn finish(&mut self) -> BoxFuture<'_, Option<Bytes>> {
         let json = format!("{{\"spent\":\"{}\"}}", self.spent);
         Box::pin(std::future::ready(Some(json.into())))
+    }
+}
+
+impl Drop for Purse {
+    fn drop(&mut self) {
+        self.till.ended.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -7,7 +7,7 @@ use payment_core::{
 };
 use serde_json::json;
 
-use crate::payment::VoucherPayment;
+use crate::payment::{VoucherPayment, X_VOUCHER_RECEIPT};
 use crate::voucher::{DECIMALS, Press, Voucher};
 
 /// The name of the protocol at the gate.
@@ -52,6 +52,8 @@ impl PaymentProtocol for Vouchers {
     }
 }
 
+static RECEIPTS: [HeaderName; 1] = [X_VOUCHER_RECEIPT];
+
 /// What one route offers: this price, by voucher.
 struct VoucherOffer {
     press: Press,
@@ -78,6 +80,11 @@ impl Offering for VoucherOffer {
         }
         let claim = |value| Claim::new(VOUCHERS, 0, Bytes::copy_from_slice(value));
         Ok(found.map(claim))
+    }
+
+    /// What a handler writes there itself is removed.
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &RECEIPTS
     }
 
     fn challenge<'a>(

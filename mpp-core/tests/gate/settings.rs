@@ -146,6 +146,30 @@ async fn the_largest_challenge_that_is_built_is_within_8_kib() {
     assert_eq!(challenge.headers[0].1.len(), 8 * 1024);
 }
 
+#[tokio::test]
+async fn quotes_and_digests_are_within_the_8_kib() {
+    use crate::shop::Counter;
+    use crate::shop::visit::ask;
+    let quoted = |length: usize| {
+        let mut route = route("0.01").description("x".repeat(length));
+        route.quote = Some("q".repeat(101).into());
+        route.body_digest = Some(mpp_core::body_digest(b"body").unwrap().into());
+        route
+    };
+    let fits = |length: &usize| builder().build().unwrap().offer(&quoted(*length)).is_ok();
+    let largest = (0..8 * 1024).rev().find(fits).unwrap();
+    let counter = Counter::of(builder(), &quoted(largest));
+    let challenge = counter.0.challenge(&ask().await, None).await.unwrap();
+    assert_eq!(challenge.headers[0].1.len(), 8 * 1024);
+    let read = counter.challenge(&ask().await).await;
+    assert!(mpp_core::body_matches(read.digest.as_deref().unwrap(), b"body").unwrap());
+    // What was quoted comes back as it was, by the challenge that was paid.
+    let value = mpp_core::buyer::answer(&read, None, &serde_json::json!({ "proof": "good" }));
+    let claim = counter.claim("authorization", &[value.unwrap().as_bytes()]);
+    let quote = counter.0.quote(&claim.unwrap().unwrap());
+    assert_eq!(quote, Some("q".repeat(101).into()));
+}
+
 #[test]
 fn a_method_without_the_asset_leaves_the_route_to_others() {
     struct Nothing;

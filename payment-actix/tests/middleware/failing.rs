@@ -2,11 +2,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, fn_service};
 use actix_web::error::{ErrorBadGateway, InternalError};
 use actix_web::http::StatusCode;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::test::init_service;
 use actix_web::{App, Error, HttpResponse, web};
+use payment_actix::Unserved;
 use scenarios::{Till, Totals};
 
 use crate::shop::{PRICE, before, pay_for, paying, priced, send, settled_down};
@@ -125,5 +128,56 @@ fn a_paid_request_without_a_runtime_does_not_panic() {
         assert!(response.as_mut().poll(&mut context).is_pending());
     }
     drop(response);
+    assert_eq!(till.totals().settles, 0);
+}
+
+/// What a browser and a cache read of an error that middleware inside has ended in.
+#[tokio::test]
+async fn an_error_of_the_service_has_the_headers_of_every_answer() {
+    for (route, receipts) in [(PRICE.into(), 0), (before(), 1)] {
+        let till = Arc::<Till>::default();
+        let gate = payment_core::Gate::builder(scenarios::OURS.at(&till))
+            .cors(payment_core::Cors::origins(["https://app.example"]));
+        let priced = payment_actix::GateExt::priced(&gate.build().unwrap(), route).unwrap();
+        let fails = from_fn(async |request: ServiceRequest, _: Next<BoxBody>| {
+            drop(request);
+            let forged = HttpResponse::BadGateway()
+                .insert_header(("payment-receipt", "forged"))
+                .body("why");
+            Err::<ServiceResponse, _>(InternalError::from_response("down", forged).into())
+        });
+        let app = App::new()
+            .wrap(fails)
+            .wrap(priced)
+            .route("/", web::get().to(async || "sunny"));
+        let app = init_service(app).await;
+        let request = paying("/", "good-1").insert_header(("origin", "https://app.example"));
+        let error = app.call(request.to_request()).await.unwrap_err();
+        // As it was, for whoever logs it or looks for its own.
+        assert_eq!(
+            (error.to_string(), format!("{error:?}")),
+            ("down".into(), "\"down\"".into())
+        );
+        let ours: &Unserved = error.as_error().unwrap();
+        assert!(ours.error().as_error::<InternalError<&str>>().is_some());
+        // As actix makes a response of it.
+        let response = error.error_response();
+        let has = |name| response.headers().get_all(name).count();
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+        assert_eq!((has("vary"), has("payment-receipt")), (1, 0));
+        assert_eq!(has("payment-response"), receipts);
+        let origin = response.headers().get("access-control-allow-origin");
+        assert_eq!(origin.unwrap(), "https://app.example");
+        assert_eq!(till.totals().settles, receipts);
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_is_no_failure_costs_nothing_all_the_same() {
+    let till = Arc::default();
+    let answer = || Err::<HttpResponse, _>(InternalError::new("moved", StatusCode::FOUND).into());
+    let error = pay_for(&till, PRICE, paying("/", "good-1"), answer).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.as_response_error().status_code(), StatusCode::FOUND);
     assert_eq!(till.totals().settles, 0);
 }

@@ -175,3 +175,25 @@ async fn an_upgrade_is_not_sold_after_the_fact() {
         assert_eq!(till.totals().settles, 1);
     }
 }
+
+#[tokio::test]
+async fn a_body_of_another_length_than_announced_is_not_sold() {
+    let streams = |length: u64| {
+        move || {
+            let mut response = HttpResponse::Ok();
+            response.no_chunking(length);
+            Ok(response.body(Pieces::new(vec![Ok("12"), Ok("34")])))
+        }
+    };
+    for length in [3, 5] {
+        let till = Arc::default();
+        let request = paying("/", "good-1");
+        let response = pay_for(&till, PRICE, request, streams(length)).await;
+        assert_eq!(response.unwrap().status(), 500);
+        assert_eq!(till.totals().settles, 0);
+    }
+    let till = Arc::default();
+    let response = pay_for(&till, PRICE, paying("/", "good-1"), streams(4)).await;
+    assert_eq!(response.unwrap().status(), 200);
+    assert_eq!(till.totals().settles, 1);
+}

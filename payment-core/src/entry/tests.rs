@@ -28,7 +28,7 @@ fn assert_closed(stall: &Stall, got: &Got, status: u16, code: &str) {
 #[tokio::test]
 async fn t03_a_price_that_fails_closes_the_gate() {
     type Fails = fn(&Ask) -> Result<Quote, BoxError>;
-    let faults: [(&str, Fails, u16, &str); 5] = [
+    let faults: [(&str, Fails, u16, &str); 6] = [
         ("error", |_| Err("no rate".into()), 503, "price_unavailable"),
         ("panic", |_| panic!("no rate"), 503, "price_unavailable"),
         (
@@ -49,6 +49,12 @@ async fn t03_a_price_that_fails_closes_the_gate() {
         (
             "what no protocol can charge",
             |_| Ok(till::UNUSABLE.into()),
+            500,
+            "price_unusable",
+        ),
+        (
+            "what a protocol panics at",
+            |_| Ok(till::PANICS.into()),
             500,
             "price_unusable",
         ),
@@ -171,11 +177,48 @@ async fn a_quote_that_has_run_out_pays_a_price_that_stands() {
 async fn without_grace_the_price_of_the_moment_counts() {
     let stall = Stall::on(|pricing| Route::priced(CHEAP).pricing(pricing.grace(Duration::ZERO)));
     stall.prices(|_| Ok(CHEAP.into()));
-    assert_eq!(stall.get("/", None).await.quote, None);
-    let forged = stall.seal("/", CHEAP);
+    let quote = stall.get("/", None).await.quote.unwrap();
     stall.prices(|_| Ok(DEAR.into()));
-    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&forged)))).await;
+    let got = stall.get("/", Some(&paid("a", CHEAP, Some(&quote)))).await;
     assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!((stall.served(), stall.settled()), (0, 0));
+}
+
+/// Whoever may have paid is not told to pay again, though its price is not asked any more.
+#[tokio::test]
+async fn i4_what_was_begun_at_a_quoted_price_is_followed_up_at_it() {
+    for grace in [Duration::ZERO, Duration::from_secs(60)] {
+        let stall = Stall::on(|pricing| {
+            Route::priced(CHEAP)
+                .pricing(pricing.grace(grace))
+                .timing(Timing::BeforeServing)
+        });
+        stall.prices(|_| Ok(CHEAP.into()));
+        let quote = stall.get("/", None).await.quote.unwrap();
+        stall.answers(StatusCode::INTERNAL_SERVER_ERROR);
+        let begun = paid("a", CHEAP, Some(&quote));
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!(got.status, StatusCode::INTERNAL_SERVER_ERROR);
+        tokio::task::yield_now().await;
+        // Paid, and not delivered; then the price moves and the quote runs out.
+        stall.answers(StatusCode::OK);
+        stall.prices(|_| Ok(DEAR.into()));
+        stall.clock.advance(Duration::from_secs(61));
+        let fresh = paid("b", CHEAP, Some(&quote));
+        let got = stall.get("/", Some(&fresh)).await;
+        assert_eq!((got.status.as_u16(), &*got.code), (402, "other_price"));
+        assert_eq!(got.prices.as_deref(), Some("0.02"));
+        let got = stall.get("/?other", Some(&begun)).await;
+        assert_eq!(
+            got.status,
+            StatusCode::PAYMENT_REQUIRED,
+            "of this request alone"
+        );
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!((got.status, stall.settled()), (StatusCode::OK, 1));
+        let got = stall.get("/", Some(&begun)).await;
+        assert_eq!((got.status.as_u16(), &*got.code), (402, "spent"));
+    }
 }
 
 /// Prices `?size=large` at two cents, all else at one.
@@ -293,6 +336,60 @@ async fn a_pricer_sees_the_headers_it_asked_for_and_no_others() {
     );
 }
 
+/// A cent, or two for `x-size: large`.
+fn by_header() -> Pricing {
+    let size = HeaderName::from_static("x-size");
+    let read = size.clone();
+    Pricing::by(move |ask| {
+        let large = ask.header(&size) == Some("large");
+        async move { Ok(if large { DEAR.into() } else { CHEAP.into() }) }
+    })
+    .reading([read])
+}
+
+#[tokio::test]
+async fn t03_a_quote_for_one_header_is_none_for_another() {
+    let stall = Stall::priced(by_header());
+    let small = stall.with_headers(&[("x-size", "small")]).await;
+    let payment = paid("a", CHEAP, small.quote.as_deref());
+    let large = [("x-pay", &*payment), ("x-size", "large")];
+    let got = stall.with_headers(&large).await;
+    assert_eq!(got.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(got.prices.as_deref(), Some("0.02"));
+    assert_eq!((stall.served(), stall.settled()), (0, 0));
+}
+
+#[tokio::test]
+async fn i4_what_was_settled_is_delivered_whatever_it_costs_by_then() {
+    for grace in [60, 0] {
+        let stall = Stall::on(|pricing| {
+            Route::priced(CHEAP)
+                .pricing(pricing.grace(Duration::from_secs(grace)))
+                .timing(Timing::BeforeServing)
+        });
+        stall.prices(|_| Ok(CHEAP.into()));
+        let quote = stall.get("/", None).await.quote;
+        // Paid, and the handler fails: the payment waits for the same request.
+        stall.answers(StatusCode::INTERNAL_SERVER_ERROR);
+        let payment = paid("a", CHEAP, quote.as_deref());
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!((got.status.as_u16(), stall.settled()), (500, 1));
+        stall.answers(StatusCode::OK);
+        tokio::task::yield_now().await;
+        stall.prices(|_| Ok(DEAR.into()));
+        stall.clock.advance(Duration::from_secs(61));
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.status, StatusCode::OK, "told to pay again: {grace}");
+        assert_eq!(stall.settled(), 1);
+        // Once, and no other by it.
+        let got = stall.get("/", Some(&payment)).await;
+        assert_eq!(got.code, "spent");
+        let other = paid("b", CHEAP, quote.as_deref());
+        assert_eq!(stall.get("/", Some(&other)).await.code, "other_price");
+        assert_eq!((stall.served(), stall.settled()), (2, 1));
+    }
+}
+
 /// A cent for each letter.
 fn by_length() -> Pricing {
     Pricing::by(|ask| {
@@ -320,6 +417,36 @@ async fn t07_what_is_paid_for_is_the_body_that_was_priced() {
     assert_eq!(got.status, StatusCode::OK);
     let empty = stall.send("GET", "/", None, Some("")).await;
     assert_eq!(empty.prices.as_deref(), Some("0.01"));
+}
+
+#[tokio::test]
+async fn t120_what_listens_keeps_no_body_of_a_stranger() {
+    let (heard, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let too = heard.clone();
+    let hooks = On::new()
+        .protected_request(async |ask| match ask.body.as_deref() {
+            Some(b"ab") => Access::Pay,
+            _ => Access::Failed("it decides by the body".into()),
+        })
+        .challenged(move |ask, _| {
+            heard.send(ask.body).unwrap();
+            std::future::ready(())
+        })
+        .failed(move |ask, _| {
+            too.send(ask.body).unwrap();
+            std::future::ready(())
+        });
+    let stall = Stall::at(
+        |gate| gate.hooks(hooks),
+        |_| Route::priced(usd!("1")).pricing(by_length()),
+    );
+    for brought in [None, Some(paid("a", CHEAP, None))] {
+        let got = stall.send("POST", "/", brought.as_deref(), Some("ab"));
+        assert_eq!(got.await.status, StatusCode::PAYMENT_REQUIRED);
+    }
+    for _ in 0..3 {
+        assert_eq!(told.recv().await, Some(None));
+    }
 }
 
 #[tokio::test]

@@ -170,6 +170,43 @@ fn a_resource_is_a_url_whatever_the_path_is() {
 }
 
 #[test]
+fn what_is_plain_is_an_authority_to_the_parser_as_well() {
+    let parts = [
+        "", "a", "A-9", ".", "-", "1.2.3.4", "host", ":", "80", "0", "99999", "_", "@",
+    ];
+    for [first, second, third] in parts.iter().flat_map(|first| {
+        let pairs = parts
+            .iter()
+            .flat_map(|second| parts.map(|third| [*second, third]));
+        pairs.map(|[second, third]| [*first, second, third])
+    }) {
+        let text = [first, second, third].concat();
+        let parsed = text.parse::<http::uri::Authority>().is_ok();
+        assert!(parsed || !is_plain(&text), "{text:?}");
+    }
+    for plain in [
+        "localhost",
+        "localhost:8080",
+        "127.0.0.1:80",
+        "api.example.com",
+    ] {
+        assert!(is_plain(plain), "{plain}");
+    }
+    for other in [
+        "[::1]:80",
+        "a:b",
+        "a:",
+        ":80",
+        "a:80:80",
+        "a b",
+        "a@b",
+        "h\u{f6}st",
+    ] {
+        assert!(!is_plain(other), "{other}");
+    }
+}
+
+#[test]
 fn resource_path_is_what_follows_the_authority() {
     for (resource, path) in [
         ("https://shop.example/a/b", "/a/b"),

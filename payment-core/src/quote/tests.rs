@@ -9,14 +9,26 @@ use crate::{Asset, Network, ProtocolName, usd};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
+/// What the price was made of.
+const READ: [HeaderName; 2] = [
+    HeaderName::from_static("x-size"),
+    HeaderName::from_static("x-tier"),
+];
+
 fn key(byte: u8) -> QuoteKey {
     QuoteKey::shared(Secret::new([byte; 32])).unwrap()
 }
 
 fn ask() -> Ask {
+    let headers = [("x-size", "s"), ("x-tier", "gold"), ("x-other", "a")];
+    let headers = headers.map(|(name, value)| {
+        let value = http::HeaderValue::from_static(value);
+        (HeaderName::from_static(name), value)
+    });
     Ask {
         query: Some("q=1".into()),
         body: Some("a body".into()),
+        headers: headers.into_iter().collect(),
         ..Ask::new(NOW, "POST", "/weather")
     }
 }
@@ -30,27 +42,38 @@ fn options() -> Vec<PaymentOption> {
 }
 
 fn sealed() -> Box<str> {
-    key(1).seal(&ask(), &options(), NOW).unwrap()
+    key(1).seal(&ask(), &READ, &options(), NOW).unwrap()
 }
 
 fn opens(key: &QuoteKey, ask: &Ask, today: &[PaymentOption], seal: &str) -> bool {
-    key.open(ask, today, seal).is_some()
+    key.open(ask, &READ, today, seal).is_some()
 }
 
 #[test]
 fn what_was_quoted_comes_back_whatever_it_costs_today() {
     let until = NOW.plus(Duration::from_secs(60));
-    let seal = key(1).seal(&ask(), &options(), until).unwrap();
+    let seal = key(1).seal(&ask(), &READ, &options(), until).unwrap();
     let mut today = options();
     today[0].price = usd!("5");
     today[1].pay_to = None;
-    let quoted = key(1).open(&ask(), &today, &seal).unwrap();
+    let quoted = key(1).open(&ask(), &READ, &today, &seal).unwrap();
     assert_eq!((quoted.options, quoted.until), (options(), until));
 }
 
+type Change = Box<dyn Fn(&mut Ask)>;
+
 #[test]
 fn a_quote_is_good_for_one_request() {
-    let others: [(&str, Box<dyn Fn(&mut Ask)>); 8] = [
+    let set = |name: &'static str, values: &'static [&'static str]| {
+        move |ask: &mut Ask| {
+            ask.headers.remove(name);
+            for value in values {
+                let value = http::HeaderValue::from_static(value);
+                ask.headers.append(name, value);
+            }
+        }
+    };
+    let others: [(&str, Change); 12] = [
         ("method", Box::new(|ask| ask.method = "GET".into())),
         ("path", Box::new(|ask| ask.path = "/storms".into())),
         ("query", Box::new(|ask| ask.query = Some("q=2".into()))),
@@ -68,8 +91,22 @@ fn a_quote_is_good_for_one_request() {
             "host",
             Box::new(|ask| ask.resource = "http://other.example/weather".into()),
         ),
+        ("header", Box::new(set("x-size", &["l"]))),
+        ("no header", Box::new(set("x-size", &[]))),
+        ("header twice", Box::new(set("x-size", &["s", "s"]))),
+        ("another's value", {
+            let (size, tier) = (set("x-size", &["s", "x-tier", "gold"]), set("x-tier", &[]));
+            Box::new(move |ask| {
+                size(ask);
+                tier(ask);
+            })
+        }),
     ];
     assert!(opens(&key(1), &ask(), &options(), &sealed()));
+    // A header that no price was made of may change.
+    let mut same = ask();
+    set("x-other", &["b"])(&mut same);
+    assert!(opens(&key(1), &same, &options(), &sealed()));
     for (what, change) in others {
         let mut other = ask();
         change(&mut other);
@@ -109,7 +146,9 @@ fn names_of_options_do_not_run_together() {
         let option = PaymentOption::new(usd!("1")).scheme(scheme);
         [option.asset(Asset::Other(asset.into()))]
     };
-    let seal = key(1).seal(&ask(), &named("a\", b", "c"), NOW).unwrap();
+    let seal = key(1)
+        .seal(&ask(), &READ, &named("a\", b", "c"), NOW)
+        .unwrap();
     assert!(!opens(&key(1), &ask(), &named("a", "b\", c"), &seal));
 }
 
@@ -119,8 +158,8 @@ fn a_payee_that_reads_like_prices_opens_to_nothing() {
     for text in ["a;5", "a;5@b", ";", "@", "a@b;1"] {
         let payee = Account::Other(text.into());
         let options = [PaymentOption::new(usd!("1")).pay_to(payee.clone())];
-        let seal = key(1).seal(&ask(), &options, NOW).unwrap();
-        if let Some(quoted) = key(1).open(&ask(), &options, &seal) {
+        let seal = key(1).seal(&ask(), &READ, &options, NOW).unwrap();
+        if let Some(quoted) = key(1).open(&ask(), &READ, &options, &seal) {
             assert_eq!(quoted.options, options, "{text}");
         }
     }
@@ -181,12 +220,12 @@ proptest! {
             }
         }).collect();
         let until = Timestamp::from_seconds(until.into());
-        let seal = key(1).seal(&ask(), &options, until).unwrap();
+        let seal = key(1).seal(&ask(), &READ, &options, until).unwrap();
         let mut today = options.clone();
         for option in &mut today {
             option.price = usd!("3");
         }
-        let quoted = key(1).open(&ask(), &today, &seal).unwrap();
+        let quoted = key(1).open(&ask(), &READ, &today, &seal).unwrap();
         prop_assert_eq!(quoted.options, options);
         prop_assert_eq!(quoted.until, until);
     }

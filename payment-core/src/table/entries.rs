@@ -3,6 +3,13 @@ use std::collections::HashMap;
 use super::KeyError;
 use super::glob::{End, Of};
 use super::key::{Key, LONGEST, Verb};
+use super::readings::MOST;
+
+/// Readings times keys, at most.
+const LOOK_UPS: usize = 8192;
+
+/// Readings that any table looks up: what honest paths have.
+const FEWEST: usize = 16;
 
 /// The keys of a table, in the order in which they were declared.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +67,13 @@ impl Entries {
     /// Whether a slash that is not there makes another reading.
     pub(super) const fn has_slashes(&self) -> bool {
         self.slash
+    }
+
+    /// How many readings of one path are looked up. Each is held against all keys that are no plain
+    /// path: what a stranger can make us do by one request stays the same in a large table. (T120)
+    pub(super) fn readings(&self) -> usize {
+        let keys = self.globs.len().max(1);
+        (LOOK_UPS / keys).clamp(FEWEST, MOST)
     }
 
     /// The first key that takes it.

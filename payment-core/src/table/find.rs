@@ -121,7 +121,7 @@ impl Entries {
         verb: Verb<'_>,
         visit: &mut dyn FnMut(Reading<'_>),
     ) -> Result<(), TooMany> {
-        each_reading(path, &mut |text| {
+        each_reading(path, self.readings(), &mut |text| {
             let text = if text == b"/" { b"" } else { text };
             let ends = [(text, End::AsItStands), (bare(text), End::Bare)];
             let both = text.ends_with(b"/") || self.has_slashes();

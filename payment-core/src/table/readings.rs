@@ -7,13 +7,18 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TooMany;
 
-const MOST: usize = 128;
+/// As many as are looked up, whatever the table.
+pub(super) const MOST: usize = 128;
 const MOST_BYTES: usize = 32 * 1024;
 
-/// Visits each reading of a path, the path as it stands there first. The case of letters and a slash
+/// Visits each reading of a path, at most so many, the path as it stands there first. The case of letters and a slash
 /// at the end are left as they are. Allocates nothing for a path
 /// that is plain.
-pub(super) fn each_reading(path: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<(), TooMany> {
+pub(super) fn each_reading(
+    path: &[u8],
+    most: usize,
+    visit: &mut dyn FnMut(&[u8]),
+) -> Result<(), TooMany> {
     if is_plain(path) {
         visit(path);
         return Ok(());
@@ -28,7 +33,7 @@ pub(super) fn each_reading(path: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<
                 continue;
             }
             bytes += reading.len();
-            if all.len() == MOST || bytes > MOST_BYTES {
+            if all.len() == most.min(MOST) || bytes > MOST_BYTES {
                 return Err(TooMany);
             }
             all.push(reading);

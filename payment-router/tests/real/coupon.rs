@@ -12,6 +12,8 @@ use crate::market::Market;
 
 pub const COUPONS: ProtocolName = ProtocolName::new("coupons");
 
+static RECEIPTS: [HeaderName; 1] = [HeaderName::from_static("x-coupon-receipt")];
+
 /// Takes `X-Coupon: good-<number>`.
 #[derive(Clone)]
 pub struct Coupons;
@@ -46,6 +48,10 @@ impl Offering for Coupons {
             1 => Ok(Some(Claim::new(COUPONS, 0, values.remove(0).into()))),
             _ => Err(refuse(StatusCode::BAD_REQUEST, "several_coupons")),
         }
+    }
+
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &RECEIPTS
     }
 
     fn challenge<'a>(
@@ -108,8 +114,7 @@ impl Payment for Coupon {
         Paid::new(COUPONS, Units::from(1))
     }
     fn settle<'a>(&'a mut self) -> Soon<'a, Result<Receipt, Denied>> {
-        let name = HeaderName::from_static("x-coupon-receipt");
-        Soon::now(Ok(Receipt::new("torn", &name, "torn")))
+        Soon::now(Ok(Receipt::new("torn", &RECEIPTS[0], "torn")))
     }
     fn reconcile<'a>(&'a mut self, _: &'a [u8]) -> Soon<'a, Result<Receipt, Denied>> {
         self.settle()

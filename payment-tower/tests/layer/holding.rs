@@ -239,7 +239,13 @@ async fn a_body_that_was_made_at_once_is_not_copied() {
 async fn trailers_cannot_forge_a_receipt() {
     let after = Route::priced(PRICE);
     for route in [after, before()] {
-        for name in ["payment-response", "x-payment-response", "payment-receipt"] {
+        for name in [
+            "payment-response",
+            "x-payment-response",
+            "payment-receipt",
+            // Declared by the protocol.
+            "x-test-receipt",
+        ] {
             let till = Till::new();
             let body = Response::new(frames([data("12"), trailers(name)]));
             let response = pay_for(&till.gate(), route.clone(), Method::GET, body).await;
@@ -285,4 +291,71 @@ async fn nothing_leaves_before_it_is_settled() {
     assert!(response.as_mut().poll(&mut context).is_pending());
     till.go.add_permits(1);
     assert_eq!(response.await.headers()[STAMP], "settled");
+}
+
+fn announcing(length: &str, body: Pieces) -> Response<Pieces> {
+    let response = Response::builder().header("content-length", length);
+    response.body(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_of_another_length_than_announced_is_not_sold() {
+    for length in ["3", "5", "4, 4", "none"] {
+        let till = Till::new();
+        let response = announcing(length, frames([data("12"), data("34")]));
+        refused(pay_for(&till.gate(), PRICE, Method::GET, response).await).await;
+        assert_eq!(till.settles(), 0);
+    }
+    let till = Till::new();
+    let response = announcing("4", frames([data("12"), data("34")]));
+    let response = pay_for(&till.gate(), PRICE, Method::GET, response).await;
+    assert_eq!(response.headers()["content-length"], "4");
+    assert_eq!(till.settles(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_to_head_announces_what_is_not_sent() {
+    let till = Till::new();
+    let response = announcing("4", frames([]));
+    let response = pay_for(&till.gate(), PRICE, Method::HEAD, response).await;
+    assert_eq!(response.headers()["content-length"], "4");
+    assert_eq!(till.settles(), 1);
+}
+
+/// Says how long it is, and is not.
+struct Lies(Pieces, SizeHint);
+
+impl http_body::Body for Lies {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Piece>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.1
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_another_size_than_it_says_is_not_sold() {
+    let mut least = SizeHint::new();
+    least.set_lower(5);
+    let mut most = SizeHint::new();
+    most.set_upper(3);
+    for hint in [
+        least,
+        most,
+        SizeHint::with_exact(5),
+        SizeHint::with_exact(3),
+    ] {
+        let till = Till::new();
+        let body = Lies(frames([data("12"), data("34")]), hint);
+        refused(get(&till.gate(), body).await).await;
+        assert_eq!(till.settles(), 0);
+    }
+    let till = Till::new();
+    let body = Lies(frames([data("12"), data("34")]), SizeHint::with_exact(4));
+    assert_eq!(get(&till.gate(), body).await.headers()[STAMP], "settled");
 }

@@ -183,7 +183,13 @@ impl PaymentProtocol for TestPay {
     }
 }
 
+static RECEIPTS: [HeaderName; 1] = [HeaderName::from_static("x-test-receipt")];
+
 impl Offering for TestOffering {
+    fn receipt_headers(&self) -> &[HeaderName] {
+        &RECEIPTS
+    }
+
     fn claim(&self, head: &dyn RequestHead) -> Result<Option<Claim>, Refusal> {
         let mut found = None;
         head.each_value(PAY, &mut |value| {

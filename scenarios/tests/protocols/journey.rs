@@ -11,16 +11,16 @@ use crate::seller::Seller;
 const RECEIPTS: [&str; 3] = ["payment-response", "x-payment-response", "payment-receipt"];
 
 /// A buyer's way through the shop on one stack.
-struct Journey<S> {
-    seller: Seller,
-    buyer: Buyer,
-    stack: S,
+pub(crate) struct Journey<S> {
+    pub(crate) seller: Seller,
+    pub(crate) buyer: Buyer,
+    pub(crate) stack: S,
     /// All that was read.
     log: String,
 }
 
 impl<S: Stack> Journey<S> {
-    async fn begin() -> Self {
+    pub(crate) async fn begin() -> Self {
         let seller = Seller::open().await;
         let key = seller.net.buyers[0].key.to_string();
         let buyer = Buyer {
@@ -65,7 +65,7 @@ impl<S: Stack> Journey<S> {
     }
 
     /// Buys something that is sold once.
-    async fn buy(&mut self, path: &str, pay: Header, receipt: &str, price: u64) {
+    pub(crate) async fn buy(&mut self, path: &str, pay: Header, receipt: &str, price: u64) {
         let before = self.seller.earned();
         let paid = self.get(path, std::slice::from_ref(&pay)).await;
         assert_eq!(
@@ -83,7 +83,7 @@ impl<S: Stack> Journey<S> {
         assert_eq!(self.seller.earned(), before + price);
     }
 
-    async fn is_refused(&mut self, path: &str, headers: &[Header], status: u16) {
+    pub(crate) async fn is_refused(&mut self, path: &str, headers: &[Header], status: u16) {
         let before = self.seller.earned();
         let reply = self.get(path, headers).await;
         assert_eq!(reply.status, status, "{path} {reply:?}");
@@ -107,6 +107,10 @@ async fn journey<S: Stack>() -> String {
     for path in ["/weather", "/x402", "/mpp", "/dear", "/north/weather?q=1"] {
         way.is_refused(path, &[], 402).await;
     }
+    for preference in ["evm/charge", "evm/charge;q=0", "x402/*;q=0", "junk"] {
+        let preference = ("accept-payment", preference.to_owned());
+        way.is_refused("/weather", &[preference], 402).await;
+    }
     for method in ["HEAD", "POST", "OPTIONS"] {
         let reply = way.send(Request::new(method, "/weather")).await;
         assert_eq!(reply.status, 402);
@@ -121,6 +125,12 @@ async fn journey<S: Stack>() -> String {
         way.buy(path, pay, "payment-receipt", 10_000).await;
     }
 
+    // What can be paid in two ways is paid in the first that is offered.
+    let pay = way.buyer.x402(&way.stack, "/either").await;
+    way.buy("/either", pay, "payment-response", 30_000).await;
+    let pay = way.buyer.mpp(&way.stack, "/either").await;
+    way.buy("/either", pay, "payment-receipt", 30_000).await;
+
     // Credentials that are none, in each header.
     for (name, junk) in [
         ("payment-signature", "junk"),
@@ -130,6 +140,16 @@ async fn journey<S: Stack>() -> String {
     ] {
         let reply = way.get("/weather", &[(name, junk.to_owned())]).await;
         assert!([400, 402].contains(&reply.status), "{reply:?}");
+    }
+    // Junk for a protocol that the route does not take is no payment, and no refusal.
+    for (path, name, junk) in [
+        ("/mpp", "payment-signature", "junk"),
+        ("/mpp", "x-payment", "junk"),
+        ("/x402", "authorization", "Payment junk"),
+    ] {
+        let unpaid = way.get(path, &[]).await;
+        let reply = way.get(path, &[(name, junk.to_owned())]).await;
+        assert_eq!((reply.status, &reply.body), (402, &unpaid.body), "{path}");
     }
     let huge = ("payment-signature", "A".repeat(20_000));
     way.is_refused("/weather", &[huge], 431).await;

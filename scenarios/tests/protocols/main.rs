@@ -4,4 +4,5 @@
 
 mod buyer;
 mod journey;
+mod prices;
 mod seller;

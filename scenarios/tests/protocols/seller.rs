@@ -1,10 +1,13 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use devnet::Devnet;
 use mpp_core::Mpp;
 use mpp_evm::{Charge, OnchainCharge};
-use payment_core::{Clock as _, Gate, ManualClock, Route, Secret, Timestamp, Timing, usd};
+use payment_core::{
+    Clock as _, Gate, ManualClock, PaymentOption, Pricing, Route, Secret, Timestamp, Timing, usd,
+};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use scenarios::{Handler, Shop, Till};
@@ -16,6 +19,8 @@ pub(crate) struct Seller {
     pub(crate) net: Devnet,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) shop: Arc<Shop>,
+    /// What `/moving` costs, in cents.
+    pub(crate) cents: Arc<AtomicU64>,
 }
 
 impl Seller {
@@ -33,6 +38,15 @@ impl Seller {
             .build()
             .unwrap();
         let cent = || Route::priced(usd!("0.01"));
+        let cents = Arc::new(AtomicU64::new(1));
+        let moving = Pricing::by({
+            let cents = Arc::clone(&cents);
+            move |_| {
+                let price = usd!("0.01").checked_mul(cents.load(Ordering::SeqCst));
+                async move { Ok(price.ok_or("too dear")?.into()) }
+            }
+        });
+        let either = [usd!("0.03"), usd!("0.02")].map(PaymentOption::new);
         let shop = Shop::new(Arc::<Till>::default(), gate)
             .sell("/weather", cent(), Handler::says("sunny"))
             .sell("/dear", usd!("1"), Handler::says("gold"))
@@ -48,11 +62,14 @@ impl Seller {
                 Handler::says("x402"),
             )
             .sell("/mpp", cent().only([mpp_core::MPP]), Handler::says("mpp"))
+            .sell("/moving", cent().pricing(moving), Handler::says("moving"))
+            .sell("/either", cent().options(either), Handler::says("either"))
             .nest("/north", "/weather", cent(), Handler::says("snow"));
         Self {
             net,
             clock,
             shop: Arc::new(shop),
+            cents,
         }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use payment_core::{Pricing, Quote, Route, usd};
-use scenarios::{Actix, Axum, Handler, Reply, Request, Stack, Totals};
+use scenarios::{Actix, Axum, Bare, Handler, Reply, Request, Stack, Totals};
 
 use crate::shops::{PRICE, shop};
 
@@ -51,5 +51,6 @@ async fn a_price_is_read_from_the_body_in_the_same_way() {
     let bodies: Vec<_> = replies[4..7].iter().map(|reply| &*reply.body).collect();
     assert_eq!(bodies, ["abc", "abcd", "abcd"]);
     assert_eq!((totals.served, totals.settles), (4, 4));
+    assert_eq!(read::<Bare>().await, (replies.clone(), totals));
     assert_eq!(read::<Actix>().await, (replies, totals));
 }

@@ -3,7 +3,7 @@ use scenarios::Reply;
 
 use crate::shops::PRICE;
 
-const VARY: &str = "Authorization, Payment-Authorization, PAYMENT-SIGNATURE, X-PAYMENT";
+pub(crate) const VARY: &str = "Authorization, Payment-Authorization, PAYMENT-SIGNATURE, X-PAYMENT";
 
 /// The 402 of a request that has brought no payment.
 pub(crate) fn unpaid(method: &str, path: &str) -> Reply {
@@ -31,45 +31,55 @@ pub(crate) fn fault(status: u16, code: &str) -> Reply {
     problem(status, problem_text(FAULT, status, code, ""))
 }
 
+/// What a seller has denied with this code.
+pub(crate) fn denied(code: &str, detail: &str) -> Reply {
+    let kind = (
+        "urn:tollgate:problem:access-denied",
+        "Access Denied",
+        detail,
+    );
+    problem(403, problem_text(kind, 403, code, ""))
+}
+
 /// A problem of the gate's own.
-pub(crate) fn own(status: u16, kind: Kind, code: &str) -> Reply {
+pub(crate) fn own(status: u16, kind: Kind<'_>, code: &str) -> Reply {
     problem(status, problem_text(kind, status, code, ""))
 }
 
 /// The type, the title and the detail of a problem.
-type Kind = (&'static str, &'static str, &'static str);
+type Kind<'a> = (&'a str, &'a str, &'a str);
 
-const UNPAID: Kind = (
+const UNPAID: Kind<'static> = (
     "https://paymentauth.org/problems/payment-required",
     "Payment Required",
     "this resource is paid for",
 );
 
-const FAULT: Kind = (
+const FAULT: Kind<'static> = (
     "https://paymentauth.org/problems/internal-payment-error",
     "Internal Payment Error",
     "the payment could not be processed; nothing was charged",
 );
 
-pub(crate) const PENDING: Kind = (
+pub(crate) const PENDING: Kind<'static> = (
     "urn:tollgate:problem:settlement-pending",
     "Settlement Pending",
     "the payment may have been made; send the same request again, do not pay again",
 );
 
-pub(crate) const TOO_LARGE: Kind = (
+pub(crate) const TOO_LARGE: Kind<'static> = (
     "urn:tollgate:problem:credential-too-large",
     "Credential Too Large",
     "the payment header is larger than is read here",
 );
 
-pub(crate) const AMBIGUOUS: Kind = (
+pub(crate) const AMBIGUOUS: Kind<'static> = (
     "urn:tollgate:problem:ambiguous-payment",
     "Ambiguous Payment",
     "the request carries payments of two protocols; send one",
 );
 
-fn problem_text((kind, title, detail): Kind, status: u16, code: &str, more: &str) -> String {
+fn problem_text((kind, title, detail): Kind<'_>, status: u16, code: &str, more: &str) -> String {
     format!(
         "{{\"type\":\"{kind}\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\",\"code\":\"{code}\"{more}}}"
     )

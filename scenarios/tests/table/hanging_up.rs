@@ -2,24 +2,26 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use payment_core::Route;
-use scenarios::{Actix, Axum, Bare, Handler, Here, Request, Stack};
+use scenarios::{Actix, Axum, Bare, Handler, Here, Request, Shop, Stack};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::run::settled_down;
-use crate::shops::{PRICE, settled_first, shop};
+use crate::shops::{PRICE, found, settled_first, shop, with_everything};
 
 /// Goes away after each number of polls, and comes back with the same credential.
-async fn nothing_is_lost<S: Stack>(price: Route, handler: Handler) {
+async fn nothing_is_lost<S: Stack>(open: fn() -> Shop, price: Route, handler: Handler) {
     let mut awaits = 0;
     for polls in 0.. {
-        let shop = Arc::new(shop().sell("/weather", price.clone(), handler.clone()));
+        let shop = Arc::new(open().sell("/weather", price.clone(), handler.clone()));
         let till = Arc::clone(&shop.till);
         let here = S::here(shop).await;
         let whole = polled(&here, polls).await;
         let again = when_free(&here).await;
         let totals = till.totals();
         assert_eq!(totals.settles, 1, "{} after {polls}: {totals:?}", S::NAME);
+        // A client that goes away is no failure of the handler.
+        assert_eq!(totals.refunds, 0, "{} after {polls}: {totals:?}", S::NAME);
         if whole == Some(200) {
             assert_eq!((again, totals.served), (402, 1), "{}", S::NAME);
             break;
@@ -57,10 +59,13 @@ async fn when_free(here: &Here) -> u16 {
 }
 
 async fn at_every_await<S: Stack>() {
-    nothing_is_lost::<S>(PRICE.into(), Handler::says("sunny")).await;
-    let pieces = Handler::Streams(vec![Ok("sun"), Ok("ny")]);
-    nothing_is_lost::<S>(PRICE.into(), pieces).await;
-    nothing_is_lost::<S>(settled_first(), Handler::says("sunny")).await;
+    let sunny = || Handler::says("sunny");
+    let pieces = || Handler::Streams(vec![Ok("sun"), Ok("ny")]);
+    nothing_is_lost::<S>(shop, PRICE.into(), sunny()).await;
+    nothing_is_lost::<S>(shop, PRICE.into(), pieces()).await;
+    nothing_is_lost::<S>(shop, settled_first(), sunny()).await;
+    nothing_is_lost::<S>(with_everything, found(PRICE), pieces()).await;
+    nothing_is_lost::<S>(with_everything, found(settled_first()), sunny()).await;
 }
 
 #[tokio::test]

@@ -69,11 +69,28 @@ fn on_each_route() -> Shop {
     )
 }
 
-/// The handlers are free, and the gate in front knows them by their paths.
-fn by_a_table() -> Shop {
+/// The handlers are free, and the gate in front knows them by the paths that it is told.
+fn by_one_path() -> Shop {
     shop()
         .give("/weather", Handler::says("sunny"))
         .front_only("/weather", PRICE)
+}
+
+/// The handlers are free, and a table in front prices them.
+fn by_a_table() -> Shop {
+    shop()
+        .give("/weather", Handler::says("sunny"))
+        .give_below("/north", "/weather", Handler::says("snow"))
+        .table([("/weather", PRICE), ("/north/weather", PRICE)])
+}
+
+/// The same with a price for all the rest.
+fn by_a_table_of_all() -> Shop {
+    by_a_table().table([
+        ("/weather", PRICE),
+        ("/north/:place", PRICE),
+        ("/*", payment_core::usd!("0.02")),
+    ])
 }
 
 #[tokio::test]
@@ -86,11 +103,30 @@ async fn no_spelling_is_a_way_around_a_priced_route() {
 }
 
 #[tokio::test]
-async fn no_spelling_is_a_way_around_a_table() {
+async fn no_spelling_is_a_way_around_a_gate_in_front() {
+    no_spelling_is_a_way_around::<Axum>(by_one_path).await;
+    no_spelling_is_a_way_around::<Bare>(by_one_path).await;
+    let found = no_spelling_is_a_way_around::<Actix>(by_one_path).await;
+    assert!(found.contains(&"/%77eather"), "{found:?}");
+}
+
+#[tokio::test]
+async fn t90_no_spelling_is_a_way_around_a_table() {
     no_spelling_is_a_way_around::<Axum>(by_a_table).await;
     no_spelling_is_a_way_around::<Bare>(by_a_table).await;
+    // Found by a path of which the spelling that was sent says the same.
     let found = no_spelling_is_a_way_around::<Actix>(by_a_table).await;
     assert!(found.contains(&"/%77eather"), "{found:?}");
+}
+
+#[tokio::test]
+async fn t90_a_spelling_that_two_keys_take_is_refused_by_a_table() {
+    no_spelling_is_a_way_around::<Axum>(by_a_table_of_all).await;
+    no_spelling_is_a_way_around::<Bare>(by_a_table_of_all).await;
+    // As sent, it is all the rest; as actix reads it, the weather.
+    let found = no_spelling_is_a_way_around::<Actix>(by_a_table_of_all).await;
+    assert!(!found.contains(&"/%77eather"), "{found:?}");
+    assert!(found.contains(&"/weather"), "{found:?}");
 }
 
 /// What a request for this path is offered, under `/item/{name}`.

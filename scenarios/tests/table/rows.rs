@@ -1,12 +1,17 @@
 mod asking;
+mod charging;
 mod credentials;
 mod failing;
 mod holding;
+mod hooking;
 mod metering;
 mod mounting;
 mod paying;
+mod pricing;
+mod routing;
 mod settling;
 mod stamping;
+mod tabling;
 
 use scenarios::{Handler, Reply, Request, Shop, Totals};
 
@@ -24,6 +29,11 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(stamping::rows());
     rows.extend(mounting::rows());
     rows.extend(metering::rows());
+    rows.extend(charging::rows());
+    rows.extend(hooking::rows());
+    rows.extend(pricing::rows());
+    rows.extend(routing::rows());
+    rows.extend(tabling::rows());
     rows
 }
 
@@ -47,6 +57,8 @@ pub(crate) const NOTHING: Totals = Totals {
     reconciles: 0,
     releases: 0,
     units: 0,
+    undone: 0,
+    refunds: 0,
 };
 
 pub(crate) const SOLD: Totals = Totals {

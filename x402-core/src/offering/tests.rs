@@ -372,3 +372,52 @@ fn offers_too_long_for_a_header_are_not_configured() {
     let gate = Gate::new(crate::X402::new(shop.facilitator).accept(scheme));
     assert!(gate.route(Route::priced(usd!("0.01"))).is_err());
 }
+
+/// What a claim says of a quote, whatever it is.
+fn quote_in(version: u8, credential: &[u8]) -> Option<Box<str>> {
+    use payment_core::{Claim, PaymentProtocol as _, Route, usd};
+
+    let scripted = std::sync::Arc::new(crate::shop::Scripted::default());
+    let scheme = crate::shop::Anything(crate::shop::offer_of(&base_offer()));
+    let x402 = crate::X402::new(scripted).accept(scheme);
+    let offering = x402.offer(&Route::priced(usd!("0.01"))).unwrap().unwrap();
+    let credential = bytes::Bytes::copy_from_slice(credential);
+    offering.quote(&Claim::new(crate::NAME, version, credential))
+}
+
+#[test]
+fn a_quote_is_read_from_an_echo_of_version_2_and_from_nothing_else() {
+    let with = |extra: Value| pay_v2(&changed(&base_offer(), "extra", extra), 1);
+    let quoted = with(json!({ "name": "USDC", "quote": "a.b" }));
+    assert_eq!(quote_in(2, quoted.as_bytes()).as_deref(), Some("a.b"));
+    for version in [0, 1, 3, 255] {
+        assert_eq!(quote_in(version, quoted.as_bytes()), None, "{version}");
+    }
+    for extra in [
+        json!({ "quote": 7 }),
+        json!({ "quote": null }),
+        json!({ "quote": ["a.b"] }),
+        json!({ "quote": "q".repeat(4097) }),
+        json!(["a.b"]),
+        json!("a.b"),
+        json!({}),
+        Value::Null,
+    ] {
+        assert_eq!(quote_in(2, with(extra.clone()).as_bytes()), None, "{extra}");
+    }
+    let file = vectors::load("x402_core.json");
+    for case in vectors::cases(&file, "/malformedPaymentSignature/cases") {
+        let value = vectors::text(case, "value");
+        assert_eq!(quote_in(2, value.as_bytes()), None, "{}", case["id"]);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_claim_is_too_odd_to_have_no_quote(bytes: Vec<u8>, text in "[A-Za-z0-9+/=]{0,200}") {
+        proptest::prop_assert_eq!(quote_in(2, &bytes), None);
+        proptest::prop_assert_eq!(quote_in(2, text.as_bytes()), None);
+        let json = STANDARD.encode(format!("{{\"x402Version\":2,\"accepted\":{text:?}}}"));
+        proptest::prop_assert_eq!(quote_in(2, json.as_bytes()), None);
+    }
+}

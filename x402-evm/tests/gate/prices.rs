@@ -269,7 +269,6 @@ async fn without_grace_the_price_of_the_moment_counts() {
     let market = Market::with(|pricing| pricing.grace(Duration::ZERO));
     market.prices(|_| Ok(CENT.into()));
     let offers = market.unpaid("GET", "/weather", None).await.v2;
-    assert_eq!(offers.accepts[0].extra_text("quote"), None);
     let payment = market.sign(&offers).await;
     market.prices(|_| Ok(DEAR.into()));
     assert_refused(&market.get(&payment).await, NO_MATCH, "20000");

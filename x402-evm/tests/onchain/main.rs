@@ -376,3 +376,57 @@ async fn another_scheme_is_turned_away_before_the_chain_is_asked() {
     assert!(facilitator.settle(&honest).await.is_ok());
     assert_eq!(scene.paid(), U256::from(PRICE));
 }
+
+#[tokio::test]
+async fn a_quoted_price_reaches_the_payee_that_was_quoted_with_it() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use payment_core::{Money, PaymentOption, Pricing, Quote, Route, usd};
+    use x402_core::X402;
+    use x402_evm::buyer;
+
+    let scene = Scene::new().await;
+    let (author, other) = (scene.net.buyers[3].address, scene.net.buyers[4].address);
+    let visits = Arc::new(AtomicU64::new(0));
+    let rising = {
+        let visits = Arc::clone(&visits);
+        // A cent more, to somebody else, each time that it is asked.
+        Pricing::by(move |_| {
+            let visit = visits.fetch_add(1, Ordering::SeqCst);
+            let price: Money = usd!("0.01").checked_mul(visit + 1).unwrap();
+            let payee = if visit == 0 { author } else { other };
+            async move { Ok(Quote::from(PaymentOption::new(price).pay_to(payee.into()))) }
+        })
+    };
+    let x402 = X402::new(Arc::clone(&scene.facilitator));
+    let x402 = x402.accept(ExactEvm::new(scene.token.clone(), scene.net.seller.address));
+    let route = Route::priced(usd!("1"))
+        .pay_within(Duration::from_secs(60))
+        .pricing(rising);
+    let (buyer, now) = (signer(&scene.net.buyers[0]), scene.net.chain.now());
+    let shop = Shop::on(x402, route, buyer, now);
+    let before = [author, other, scene.net.seller.address].map(|account| scene.balance(account));
+    let offers = shop.offers().await.v2;
+    let sign = || {
+        buyer::pay_v2(
+            &offers.resource,
+            &offers.accepts[0],
+            &shop.buyer,
+            shop.now(),
+        )
+    };
+    let got = shop.pay_v2(&sign().await.unwrap()).await;
+    assert_eq!(got.status, StatusCode::OK, "{}", got.code());
+    let after = [author, other, scene.net.seller.address].map(|account| scene.balance(account));
+    assert_eq!(after[0] - before[0], U256::from(10_000));
+    assert_eq!(after[1..], before[1..]);
+    // When the quote has run out, the price has risen and nothing moves.
+    shop.clock.advance(Duration::from_secs(60));
+    let late = sign().await.unwrap();
+    assert_eq!(
+        shop.pay_v2(&late).await.status,
+        StatusCode::PAYMENT_REQUIRED
+    );
+    assert_eq!(visits.load(Ordering::SeqCst), 3);
+    assert_eq!(scene.balance(author), after[0]);
+}

@@ -339,6 +339,13 @@ impl x402_core::Scheme for Named {
         X_LAYER
     }
 
+    fn asset(&self) -> &payment_core::Asset {
+        const USDT0: &payment_core::Asset = &payment_core::Asset::Evm(alloy_primitives::address!(
+            "0x779Ded0c9e1022225f8E0630b35a9b54bE713736"
+        ));
+        USDT0
+    }
+
     fn takes_v1(&self) -> bool {
         true
     }

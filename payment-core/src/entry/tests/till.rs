@@ -15,6 +15,9 @@ const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 /// A price that it can't charge.
 pub(super) const UNUSABLE: Money = usd!("0.13");
 
+/// A price that it panics at.
+pub(super) const PANICS: Money = usd!("0.14");
+
 /// What happened at the till.
 #[derive(Clone, Default)]
 pub(super) struct Till(Arc<Counts>);
@@ -46,6 +49,7 @@ impl PaymentProtocol for Till {
         if options.iter().any(|option| option.price == UNUSABLE) {
             return Err(ConfigError::setting("price", "unlucky"));
         }
+        assert!(options.iter().all(|option| option.price != PANICS));
         let ways = Ways {
             till: self.clone(),
             options,
@@ -231,7 +235,7 @@ impl Stall {
         )
     }
 
-    fn at(
+    pub(super) fn at(
         set: impl FnOnce(GateBuilder) -> GateBuilder,
         route: impl FnOnce(Pricing) -> Route,
     ) -> Self {
@@ -348,14 +352,6 @@ impl Stall {
             quote: text("x-quote"),
             digest: text("x-digest"),
         }
-    }
-
-    /// A quote for `GET` of this path under the stall's own key, whether it gives any or not.
-    pub(super) fn seal(&self, path: &str, price: Money) -> Box<str> {
-        let key = self.route.priced.shared.quote_key.get().unwrap();
-        let until = NOW.plus(Duration::from_secs(60));
-        let ask = Ask::new(NOW, "GET", path);
-        key.seal(&ask, &[PaymentOption::new(price)], until).unwrap()
     }
 }
 

@@ -158,6 +158,24 @@ fn readings_that_lead_to_several_keys_are_refused() {
 }
 
 #[test]
+fn t120_a_large_table_looks_up_fewer_readings() {
+    let odd = asked("GET /%2541%2f..%5c;b//c%3f");
+    assert_eq!(find(&["/z/*"], &odd), Nothing);
+    let keys: Vec<_> = (0..600).map(|at| format!("/z{at}/*")).collect();
+    let keys: Vec<_> = keys.iter().map(|key| &**key).collect();
+    assert_eq!(find(&keys, &odd), Unsure);
+    for (path, found) in [
+        ("/free", Nothing),
+        ("/a%20b/c%2Fd/?e", Nothing),
+        ("/z7/a%20b%2F%C3%A9.pdf", Key(7)),
+        ("//z7/../Z7/./a", Key(7)),
+    ] {
+        let request = format!("GET {path}");
+        assert_eq!(find(&keys, &asked(&request)), found, "{path}");
+    }
+}
+
+#[test]
 fn what_can_be_read_in_too_many_ways_is_refused() {
     let request = format!("GET /%{}61", "25".repeat(4000));
     assert_eq!(find(&["/x"], &asked(&request)), Unsure);

@@ -3,7 +3,7 @@
 use payment_core::Route;
 use scenarios::{Handler, OURS, RIVAL};
 
-use crate::expected::{AMBIGUOUS, TOO_LARGE, own, problem, refused, served, unpaid};
+use crate::expected::{AMBIGUOUS, Change, TOO_LARGE, own, problem, refused, served, unpaid};
 use crate::rows::{NOTHING, SOLD, get, row, weather};
 use crate::run::Row;
 use crate::shops::{PRICE, of_two};
@@ -71,7 +71,12 @@ pub(crate) fn rows() -> Vec<Row> {
                     get().pay("good-1").header(RIVAL.header, "good-1"),
                     own(400, AMBIGUOUS, "ambiguous_payment"),
                 ),
-                (get().header(RIVAL.header, "good-1"), served("sunny")),
+                (
+                    get().header(RIVAL.header, "good-1"),
+                    served("sunny")
+                        .without("payment-response")
+                        .with("x-rival-receipt", "settled"),
+                ),
             ],
             SOLD,
         ),

@@ -56,6 +56,28 @@ pub(crate) fn rows() -> Vec<Row> {
             GIVEN_BACK,
         ),
         row(
+            "a body of another length than its head says is not sold",
+            || {
+                let says = |length| Handler::Answers {
+                    status: 200,
+                    headers: vec![("content-length", length)],
+                    body: "sunny",
+                };
+                shop()
+                    .sell("/weather", PRICE, says("9"))
+                    .sell("/less", PRICE, says("3"))
+            },
+            [
+                (get().pay("good-1"), refused()),
+                (Request::get("/less").pay("good-2"), refused()),
+            ],
+            Totals {
+                served: 2,
+                releases: 2,
+                ..NOTHING
+            },
+        ),
+        row(
             "an upgrade is not sold after the fact",
             || shop().sell("/weather", PRICE, Handler::status(101, "")),
             [(get().pay("good-1"), refused())],

@@ -1,11 +1,12 @@
 //! Settlements that are no plain success.
 
+use payment_core::MemoryReplayGuard;
 use scenarios::{Handler, Totals};
 
 use crate::expected::{Change, PENDING, fault, own, refused, served};
 use crate::rows::{GIVEN_BACK, NOTHING, SOLD, get, row, weather};
 use crate::run::Row;
-use crate::shops::{settled_first, shop};
+use crate::shops::{PRICE, settled_first, shop, with};
 
 pub(crate) fn rows() -> Vec<Row> {
     let pending = own(503, PENDING, "settlement_pending")
@@ -37,6 +38,22 @@ pub(crate) fn rows() -> Vec<Row> {
                 reconciles: 1,
                 ..NOTHING
             },
+        ),
+        row(
+            "where nothing more can be remembered, nothing more is taken",
+            || {
+                let shop = with(|gate, _| gate.guard(MemoryReplayGuard::with_capacity(1)));
+                shop.sell("/weather", PRICE, Handler::says("sunny"))
+            },
+            [
+                (get().pay("good-1"), served("sunny")),
+                (
+                    get().pay("good-2"),
+                    fault(503, "replay_store_full").with("retry-after", "2"),
+                ),
+                (get().pay("good-1"), refused("/weather", "spent")),
+            ],
+            SOLD,
         ),
         row(
             "what verifies is down",

@@ -97,7 +97,7 @@ fn texts(calls: &[(&'static str, &str)]) -> Vec<(&'static str, Value, Value)> {
 }
 
 #[tokio::test]
-async fn what_is_charged_is_settled_and_no_more() {
+async fn t04_what_is_charged_is_settled_and_no_more() {
     let shop = shop(Some(4_000));
     shop.facilitator
         .settles(Ok(moved(TRANSACTION, Some(4_000))));
@@ -174,7 +174,7 @@ async fn what_is_not_up_to_the_handler_is_never_settled_by_nothing() {
 }
 
 #[tokio::test]
-async fn more_than_was_signed_is_never_charged() {
+async fn t04_more_than_was_signed_is_never_charged() {
     let shop = shop(Some(10_001));
     let got = pay(&shop).await;
     assert_eq!(*shop.charged.lock().unwrap(), [Err(ChargeError::TooMuch)]);

@@ -85,6 +85,26 @@ fn what_is_followed_up_is_not_let_off_its_settlement() {
 }
 
 #[test]
+fn unverified_payment_is_not_let_off_when_it_comes_again() {
+    for path in ["/a", "/first"] {
+        for found in [Act::Refuse, Act::Fail, Act::Unknown] {
+            let shop = Shop::staffed(1);
+            shop.world.script("verify", &[Act::Refuse]);
+            shop.world.script("settle", &[Act::Unknown]);
+            shop.staff.script("verify_failed", &[Say::Decide]);
+            assert_eq!(shop.buy(path, "provable").status, 503);
+            // What was never verified is followed up: it is no better known than before.
+            shop.world.script("reconcile", &[found]);
+            shop.staff.script("settle_failed", &[Say::Decide]);
+            let seen = shop.buy(path, "provable");
+            assert!(seen.status >= 400, "{path} {found:?} {seen:?}");
+            assert_eq!(shop.delivered("provable"), 0);
+            shop.assert_sound("provable");
+        }
+    }
+}
+
+#[test]
 fn hooks_are_not_asked_once_more_of_a_payment_that_was_settled() {
     for first in [Act::UnknownMoved, Act::Ok] {
         let shop = Shop::staffed(1);
