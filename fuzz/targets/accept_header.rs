@@ -18,6 +18,9 @@ use tollgate_fuzz::{Head, answer, lines, x402};
 
 const OURS: [&str; 2] = ["https://app.example.com", "http://localhost:5173"];
 
+/// No path up to this many bytes is too long to be offered, however it is encoded.
+const LONG: usize = 1024;
+
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "OPTIONS", "get"];
 
 struct Shop {
@@ -110,6 +113,9 @@ fuzz_target!(|data: &[u8]| {
     if preflight {
         assert_eq!(reply.status, http::StatusCode::NO_CONTENT);
         assert!(reply.body.is_empty());
+    } else if reply.status.is_server_error() {
+        // The offer names the URL, and has to go into a header.
+        assert!(path.len() > LONG);
     } else {
         assert_eq!(reply.status, http::StatusCode::PAYMENT_REQUIRED);
         body(&reply, method, count("accept"));

@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use devnet::Devnet;
-use http::HeaderName;
-use http::header::AUTHORIZATION;
 use mpp_core::Mpp;
 use mpp_evm::{Charge, OnchainCharge};
 use payment_actix::{GateExt, Paid};
@@ -22,7 +20,6 @@ use payment_core::{Gate, Pricing, ProtocolName, Quote, Route, Secret, usd};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use x402_core::X402;
-use x402_core::wire::PAYMENT_SIGNATURE;
 use x402_evm::{ExactEvm, OnchainFacilitator};
 
 use crate::Failure;
@@ -36,10 +33,12 @@ const WORDS: &str = "each word is paid once";
 pub(crate) struct ActixShop {
     url: String,
     runs: Runs,
+    /// How often `/moving` was asked for, in this purchase.
+    asked: Runs,
     server: ServerHandle,
 }
 
-/// How often a paid handler ran.
+/// How often something was done, such as a paid handler.
 type Runs = Arc<AtomicU64>;
 
 impl ActixShop {
@@ -47,10 +46,11 @@ impl ActixShop {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
         let gate = gate(net, &url).await?;
+        let asked = Runs::default();
         let only = |name| Route::priced(usd!("0.01")).only([ProtocolName::new(name)]);
         let paid = gate.priced(usd!("0.01"))?;
         let (x402, mpp) = (gate.priced(only("x402"))?, gate.priced(only("mpp"))?);
-        let moving = gate.priced(Route::priced(usd!("0.01")).pricing(moving()))?;
+        let moving = gate.priced(Route::priced(usd!("0.01")).pricing(moving(&asked)))?;
         let by_word = gate.priced(Route::priced(usd!("0.01")).pricing(by_word()))?;
         let runs = Runs::default();
         let count = web::Data::from(Arc::clone(&runs));
@@ -70,6 +70,7 @@ impl ActixShop {
         Ok(Self {
             url,
             runs,
+            asked,
             server: handle,
         })
     }
@@ -82,6 +83,7 @@ impl ActixShop {
         net: &Devnet,
     ) -> Result<Row, Failure> {
         let (before, ledger) = (self.runs.load(Ordering::SeqCst), Ledger::open(net));
+        self.asked.store(0, Ordering::SeqCst);
         let url = format!("{}{route}", self.url);
         let key = net.buyers[0].key.to_string();
         let mut arguments = vec![&*url, &*key];
@@ -116,15 +118,14 @@ async fn gate(net: &Devnet, origin: &str) -> Result<Gate, Failure> {
     Ok(Gate::builder(router).origin(origin).build()?)
 }
 
-/// A cent for the request that asks, two for the one that pays: only a buyer who hands our quote
-/// back pays a cent.
-fn moving() -> Pricing {
-    const PAYMENTS: [HeaderName; 2] = [PAYMENT_SIGNATURE, AUTHORIZATION];
-    let pricing = Pricing::by(async |ask| {
-        let pays = PAYMENTS.iter().any(|name| ask.header(name).is_some());
-        Ok(if pays { usd!("0.02") } else { usd!("0.01") }.into())
-    });
-    pricing.reading(PAYMENTS)
+/// A cent for the first who asks, two from then on: only a buyer who hands our quote back pays a
+/// cent.
+fn moving(asked: &Runs) -> Pricing {
+    let asked = Arc::clone(asked);
+    Pricing::by(move |_| {
+        let first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+        async move { Ok(if first { usd!("0.01") } else { usd!("0.02") }.into()) }
+    })
 }
 
 fn by_word() -> Pricing {

@@ -69,6 +69,7 @@ fn sealed_quote() -> io::Result<()> {
         show("last letter", 'e', &[255, b'A'])?;
         for (name, said) in [
             ("cheap", "9999999999;0.01"),
+            ("quoted", "9999999999;1"),
             (
                 "payee",
                 "9999999999;0.01@0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
@@ -127,6 +128,7 @@ fn accept_header() -> io::Result<()> {
             'k',
             "ohttps://a\nmGET\nhpayment-signature".to_owned(),
         ),
+        ("long path", 'a', format!("u{}", "\u{fffd}".repeat(700))),
         ("half a preflight", 'l', format!("o{ours}")),
     ] {
         put(target, name, kind, lines)?;
@@ -161,6 +163,9 @@ fn actix_head() -> io::Result<()> {
         "/api/premium;a=b",
         "http://localhost/api/premium",
         "*\nOPTIONS",
+        "/api/%70remium",
+        "/v1/%37/detai%6c",
+        "/all/%2e%2e/free",
         "/api/premium\nHEAD",
         "/api/premium\nget\ne30=\ne30=",
     ];
