@@ -77,14 +77,18 @@ impl<G: ReplayGuard> Priced<G> {
             .map(ToString::to_string)
             .unwrap_or_default();
         tracing::warn!(code = fault.code(), cause, "payment could not be processed");
-        let problem = Problem {
-            status: fault.status(),
-            code: fault.code().into(),
-            ..FAULT
+        let problem = match fault.status() {
+            StatusCode::URI_TOO_LONG => URI_TOO_LONG,
+            status => Problem {
+                status,
+                code: fault.code().into(),
+                ..FAULT
+            },
         };
         let reply = Reply::problem(&problem);
         match fault.status() {
-            StatusCode::INTERNAL_SERVER_ERROR => reply,
+            // Coming again would not help.
+            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::URI_TOO_LONG => reply,
             _ => reply.retry_after(self.shared.limits.retry_after),
         }
     }
@@ -113,6 +117,14 @@ const SETTLEMENT_PENDING: Problem = Problem::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "settlement_pending",
     "the payment may have been made; send the same request again, do not pay again",
+);
+
+const URI_TOO_LONG: Problem = Problem::new(
+    "urn:tollgate:problem:uri-too-long",
+    "URI Too Long",
+    StatusCode::URI_TOO_LONG,
+    "uri_too_long",
+    "the URL is longer than an offer can name it",
 );
 
 const FAULT: Problem = Problem::new(

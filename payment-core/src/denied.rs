@@ -182,7 +182,7 @@ const ACCESS_DENIED: Problem = Problem::new(
 
 /// A fault on our side or a third party's. Definite: no money has moved.
 pub struct Fault {
-    /// 500, 502, 503 or 504.
+    /// 414, 500, 502, 503 or 504.
     status: StatusCode,
     code: &'static str,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -212,6 +212,15 @@ impl Fault {
         Self {
             status: StatusCode::GATEWAY_TIMEOUT,
             code,
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// The URL is longer than an offer can name it: 414.
+    pub fn uri_too_long(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            status: StatusCode::URI_TOO_LONG,
+            code: "uri_too_long",
             cause: Some(cause.into()),
         }
     }

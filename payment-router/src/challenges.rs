@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use payment_core::{Alarm, Challenge, Fault, ProtocolName, Soon};
 
 use crate::contain::{contained, dispose};
@@ -85,6 +85,8 @@ impl Challenges {
             return Ok(Challenge::new(self.headers, self.members));
         }
         Err(match self.failed.into_iter().next() {
+            // The client's to mend, and no protocol's.
+            Some((_, first)) if first.fault.status() == StatusCode::URI_TOO_LONG => first.fault,
             Some((_, first)) => Fault::unavailable("no_challenge", first.fault),
             None => Fault::unavailable("no_challenge", "no protocol had anything to say"),
         })

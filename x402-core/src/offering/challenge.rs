@@ -90,10 +90,7 @@ impl Challenges {
             format!("{{\"x402Version\":2,\"error\":{error},\"resource\":{{\"url\":{url}{tail}");
         let value = encode_base64(json.as_bytes());
         if value.len() > MAX_HEADER {
-            return Err(Fault::internal(
-                "challenge_too_long",
-                "the URL is too long for a header",
-            ));
+            return Err(Fault::uri_too_long("no header has room for it"));
         }
         HeaderValue::try_from(value).map_err(|error| Fault::internal("challenge", error))
     }

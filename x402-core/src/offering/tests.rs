@@ -112,6 +112,16 @@ async fn a_challenge_names_its_own_url() {
 }
 
 #[tokio::test]
+async fn a_url_that_no_offer_has_room_for_is_the_clients_to_mend() {
+    let shop = shop();
+    let path = format!("/{}", "a".repeat(8 * 1024));
+    let got = shop.get_at(&path, &[]).await;
+    assert_eq!((got.status.as_u16(), got.code()), (414, "uri_too_long"));
+    assert!(!got.headers.contains_key("retry-after"));
+    assert_eq!(shop.get_at("/a", &[]).await.status.as_u16(), 402);
+}
+
+#[tokio::test]
 async fn a_refusal_is_in_both_challenges() {
     let other = changed(&base_offer(), "amount", json!("1"));
     let got = shop().get(&[(V2, pay_v2(&other, 1).as_bytes())]).await;
