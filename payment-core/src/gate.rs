@@ -1,25 +1,29 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::cors::{Cors, CorsRules};
+use crate::cors::CorsRules;
 use crate::custom::Wall;
 use crate::dress::{CHOOSES, Varies};
 use crate::entry::body_digest;
 use crate::hooked::Hooked;
 use crate::inflight::InFlight;
 use crate::job::Claimed;
-use crate::origin::Origin;
 use crate::quote::QuoteKey;
 use crate::resource::url_path;
 use crate::stamp::Receipts;
 use crate::{
-    Alarm, Ask, Clock, Hooks, Inexact, Job, KeyError, Limits, MemoryReplayGuard, Offering,
-    PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, Secret, SystemClock,
+    Admission, Admit, Alarm, Ask, Clock, ConfigError, Job, Limits, MemoryReplayGuard, Offering,
+    PaymentProtocol, Paywall, Problem, ReplayGuard, Reply, RequestHead, Route, SystemClock, Unread,
 };
+
+mod builder;
+
+pub use builder::GateBuilder;
+
+use builder::HOOK_DEADLINE;
 
 /// What stands in front of priced routes: a protocol, a replay guard, a clock, limits.
 ///
@@ -41,57 +45,6 @@ pub(crate) struct Shared<G> {
     pub(crate) paywall: Option<Arc<dyn Paywall>>,
     pub(crate) cors: Option<CorsRules>,
 }
-
-/// A setting that can't work, found when the service starts and not when a buyer comes.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The price is zero. A route that costs nothing has no gate.
-    #[error("zero is not a price")]
-    ZeroPrice,
-    /// The price has more decimals than the token.
-    #[error("the price can't be charged exactly in a token")]
-    Price(#[from] Inexact),
-    /// The price is in a token that this protocol was not configured with.
-    #[error("no asset is configured for this price")]
-    NoAsset,
-    /// No protocol is left that takes this route.
-    #[error("no protocol takes this route")]
-    NoProtocol,
-    /// The origin is not `https://host[:port]` (or `http` for a loopback host).
-    #[error("the origin is not an https origin")]
-    Origin,
-    /// An entry of a route table can't work.
-    #[error("route {key:?}: {reason}")]
-    RouteKey {
-        /// The key, as the seller wrote it.
-        key: String,
-        /// What is wrong with it, or with what is sold under it.
-        reason: KeyError,
-    },
-    /// A route table without routes: it would leave everything free.
-    #[error("the route table has no routes")]
-    NoRoutes,
-    /// A setting of a protocol is missing or wrong.
-    #[error("{setting}: {reason}")]
-    Setting {
-        /// The name of the setting, as the seller wrote it.
-        setting: &'static str,
-        /// What is wrong with it. Never the value.
-        reason: String,
-    },
-}
-
-impl ConfigError {
-    /// A setting that is missing or wrong.
-    pub fn setting(setting: &'static str, reason: impl Into<String>) -> Self {
-        Self::Setting {
-            setting,
-            reason: reason.into(),
-        }
-    }
-}
-
 impl Gate {
     /// A gate with an in-memory replay guard and the default limits.
     pub fn new(protocol: impl PaymentProtocol) -> Self {
@@ -100,18 +53,7 @@ impl Gate {
 
     /// Starts a gate with settings of its own.
     pub fn builder(protocol: impl PaymentProtocol) -> GateBuilder {
-        GateBuilder {
-            protocol: Arc::new(protocol),
-            guard: MemoryReplayGuard::default(),
-            clock: Arc::new(SystemClock),
-            limits: Limits::default(),
-            origin: None,
-            hooks: Vec::new(),
-            hook_deadline: HOOK_DEADLINE,
-            quote_key: None,
-            paywall: None,
-            cors: None,
-        }
+        GateBuilder::new(Arc::new(protocol))
     }
 }
 
@@ -232,177 +174,6 @@ impl<G> fmt::Debug for Gate<G> {
             .finish_non_exhaustive()
     }
 }
-
-/// A gate in the making.
-pub struct GateBuilder<G = MemoryReplayGuard> {
-    protocol: Arc<dyn PaymentProtocol>,
-    guard: G,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
-    origin: Option<String>,
-    hooks: Vec<Arc<dyn Hooks>>,
-    hook_deadline: Duration,
-    quote_key: Option<Secret>,
-    paywall: Option<Arc<dyn Paywall>>,
-    cors: Option<Cors>,
-}
-
-/// How long a hook has, unless the seller says otherwise.
-const HOOK_DEADLINE: Duration = Duration::from_secs(2);
-
-impl<G: ReplayGuard> GateBuilder<G> {
-    /// Sets the canonical origin, such as `https://api.example.com`. With it, a payment for
-    /// another URL is told apart by more than its path.
-    #[must_use]
-    pub fn origin(mut self, origin: impl Into<String>) -> Self {
-        self.origin = Some(origin.into());
-        self
-    }
-
-    /// Sets where used credentials are remembered.
-    #[must_use]
-    pub fn guard<H: ReplayGuard>(self, guard: H) -> GateBuilder<H> {
-        let Self {
-            protocol,
-            clock,
-            limits,
-            origin,
-            hooks,
-            hook_deadline,
-            quote_key,
-            paywall,
-            cors,
-            ..
-        } = self;
-        GateBuilder {
-            protocol,
-            guard,
-            clock,
-            limits,
-            origin,
-            hooks,
-            hook_deadline,
-            quote_key,
-            paywall,
-            cors,
-        }
-    }
-
-    /// Adds hooks. They are asked in the order they are added.
-    #[must_use]
-    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
-        self.hooks.push(Arc::new(hooks));
-        self
-    }
-
-    /// Sets how long one hook has to answer; two seconds without this.
-    #[must_use]
-    pub const fn hook_deadline(mut self, time: Duration) -> Self {
-        self.hook_deadline = time;
-        self
-    }
-
-    /// Seals quotes under this key, of 32 random bytes at least. Every process that serves the same
-    /// routes has the same, else each knows only the prices that it has quoted itself.
-    #[must_use]
-    pub fn quote_key(mut self, key: Secret) -> Self {
-        self.quote_key = Some(key);
-        self
-    }
-
-    /// Shows this page to people on every route that has no page of its own.
-    #[must_use]
-    pub fn paywall(mut self, paywall: impl Paywall) -> Self {
-        self.paywall = Some(Arc::new(paywall));
-        self
-    }
-
-    /// Lets pages of other origins pay. Without it a preflight is free all the same, and allows
-    /// nothing.
-    #[must_use]
-    pub fn cors(mut self, cors: Cors) -> Self {
-        self.cors = Some(cors);
-        self
-    }
-
-    /// Sets where time comes from.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Sets the limits.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Makes the gate.
-    ///
-    /// # Errors
-    ///
-    /// `ConfigError::Origin` for an origin with a path, without TLS (loopback excepted), or with
-    /// characters that can't stand in a URL; `ConfigError::Setting` for a short quote key, and for
-    /// CORS with an origin that is none, or with credentials of any origin.
-    pub fn build(self) -> Result<Gate<G>, ConfigError> {
-        let origin = self.origin.as_deref().map(canonical_origin).transpose()?;
-        let Self {
-            protocol,
-            guard,
-            clock,
-            limits,
-            hooks,
-            hook_deadline,
-            quote_key,
-            paywall,
-            cors,
-            ..
-        } = self;
-        let cors = cors.map(Cors::rules).transpose()?;
-        let in_flight = Arc::default();
-        let quote_key = match quote_key {
-            Some(key) => OnceLock::from(QuoteKey::shared(key)?),
-            None => OnceLock::new(),
-        };
-        let shared = Shared {
-            protocol,
-            guard,
-            clock,
-            limits,
-            origin,
-            in_flight,
-            hooks: Hooked::new(hooks, hook_deadline),
-            quote_key,
-            paywall,
-            cors,
-        };
-        Ok(Gate {
-            shared: Arc::new(shared),
-        })
-    }
-}
-
-impl<G> fmt::Debug for GateBuilder<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GateBuilder")
-            .field("origin", &self.origin)
-            .finish_non_exhaustive()
-    }
-}
-
-/// An origin to be named in offers: over TLS, unless it is this very machine.
-fn canonical_origin(text: &str) -> Result<Box<str>, ConfigError> {
-    let origin = Origin::parse(text).ok_or(ConfigError::Origin)?;
-    let loopback = matches!(&*origin.host, "localhost" | "127.0.0.1" | "[::1]");
-    match &*origin.scheme {
-        "https" => Ok(origin.text.into()),
-        "http" if loopback => Ok(origin.text.into()),
-        _ => Err(ConfigError::Origin),
-    }
-}
-
 const CREDENTIAL_TOO_LARGE: Problem = Problem::new(
     "urn:tollgate:problem:credential-too-large",
     "Credential Too Large",
@@ -436,59 +207,6 @@ pub(crate) struct Priced<G> {
     /// What no handler sets.
     pub(crate) receipts: Receipts,
 }
-
-/// What is to happen with a request.
-#[derive(Debug)]
-#[must_use]
-pub enum Admission<G = MemoryReplayGuard> {
-    /// The gate answers in the handler's place, at once.
-    Answer(Reply),
-    /// The handler is behind the gate: run the job.
-    Priced(Job<G>),
-}
-
-/// Decides what is to happen with each request: the gate of one route, or a table of many.
-/// Framework crates are generic over it.
-pub trait Admit: Clone + Send + Sync + 'static {
-    /// Where used credentials are remembered.
-    type Guard: ReplayGuard;
-
-    /// Reads the head once and decides. `None` where the request is not priced: the handler is
-    /// called, and nothing was allocated.
-    fn admit(&self, head: &dyn RequestHead) -> Option<Admission<Self::Guard>>;
-
-    /// Up to how many bytes of the body are to be gathered before `admit` is asked, as the price is
-    /// read from them; `None` where it is not. What is not gathered is not served, and a body of
-    /// nothing is gathered too: heads do not always tell. (T07)
-    fn reads_body(&self, _head: &dyn RequestHead) -> Option<usize> {
-        None
-    }
-
-    /// The answer to a request whose body could not be gathered.
-    fn unread(&self, _head: &dyn RequestHead, why: Unread) -> Reply {
-        why.reply()
-    }
-}
-
-/// Why a body was not gathered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unread {
-    /// It is larger than is read for its price: 413.
-    TooLarge,
-    /// It ended before its end: 400.
-    Broken,
-}
-
-impl Unread {
-    pub(crate) fn reply(self) -> Reply {
-        match self {
-            Self::TooLarge => Reply::body_too_large(),
-            Self::Broken => Reply::body_broken(),
-        }
-    }
-}
-
 impl<G: ReplayGuard> Admit for RouteGate<G> {
     type Guard = G;
 

@@ -17,12 +17,14 @@
 
 mod accept;
 mod account;
+mod admit;
 mod alarm;
 mod announced;
 mod answer;
 mod ask;
 mod cache;
 mod clock;
+mod config;
 mod contained;
 mod cors;
 mod custom;
@@ -67,18 +69,20 @@ mod tariff;
 mod units;
 
 pub use account::{Account, Asset};
+pub use admit::{Admission, Admit, Unread};
 pub use alarm::{Alarm, Elapsed};
 pub use announced::as_announced;
 pub use ask::{Ask, RepeatedParam};
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use config::ConfigError;
 pub use cors::Cors;
 pub use custom::CustomBody;
 pub use denied::{Denial, Denied, Fault, Pending, Refusal};
 pub use detach::Spawn;
 pub use future::{BoxFuture, Soon};
-pub use gate::{Admission, Admit, ConfigError, Gate, GateBuilder, RouteGate, Unread};
+pub use gate::{Gate, GateBuilder, RouteGate};
 pub use hooks::{Access, Failure, Hooks, On, PaymentContext, Recovery, Refund, Verdict};
 pub use job::{HoldError, Job, Outcome, Served};
 pub use json::{JsonLimits, StrictJsonError, strict_json};

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use super::builder::canonical_origin;
 use super::*;
 use crate::{
     Challenge, Claim, Denied, Fault, Money, Payment, ProtocolName, Refusal, Soon, Timestamp,
