@@ -114,6 +114,12 @@ fn app(
             None => app.configure(mount(shelf, resource)),
         };
     }
+    if let Some(handler) = &shop.rest {
+        let (shop, shelf) = (Arc::clone(shop), Shelf::rest(handler.clone()));
+        app = app.default_service(web::to(move |paid, meter, body| {
+            handle(Arc::clone(&shop), shelf.clone(), paid, meter, body)
+        }));
+    }
     // Around the router, unknown paths included.
     let front = shop.front.clone();
     let asks = front.is_some();

@@ -76,6 +76,10 @@ fn app(shop: &Arc<Shop>) -> Router {
             mount => app.nest(mount, Router::new().route(shelf.path, route)),
         };
     }
+    if let Some(handler) = &shop.rest {
+        let (shop, shelf) = (Arc::clone(shop), Shelf::rest(handler.clone()));
+        app = app.fallback(move |paid, meter, body| handle(shop, shelf, paid, meter, body));
+    }
     match &shop.front {
         // Around the router, unknown paths included.
         Some(front) => {

@@ -102,9 +102,15 @@ fn app(shop: &Arc<Shop>) -> App {
         };
         routes.push((path, handler));
     }
+    let rest = shop.rest.clone().map(Shelf::rest);
+    let rest = rest.map(|shelf| {
+        let shop = Arc::clone(shop);
+        let handler = move |request| handle(Arc::clone(&shop), shelf.clone(), request);
+        BoxCloneService::new(service_fn(handler))
+    });
     let router = service_fn(move |request: Native| {
         let found = routes.iter().find(|(path, _)| path == request.uri().path());
-        let found = found.map(|(_, handler)| handler.clone());
+        let found = found.map(|(_, handler)| handler).or(rest.as_ref()).cloned();
         async move {
             match found {
                 Some(handler) => handler.oneshot(request).await,

@@ -13,6 +13,8 @@ pub struct Shop {
     pub gate: Gate,
     /// The routes.
     pub shelves: Vec<Shelf>,
+    /// What no route takes; `None` for 404.
+    pub rest: Option<Handler>,
     /// A gate in front of the whole shop.
     pub front: Option<Front>,
 }
@@ -38,6 +40,7 @@ impl Shop {
             till,
             gate,
             shelves: Vec::new(),
+            rest: None,
             front: None,
         }
     }
@@ -97,6 +100,13 @@ impl Shop {
         self.shelf(mount, path, None, handler)
     }
 
+    /// Gives this away for what no route takes.
+    #[must_use]
+    pub fn give_rest(mut self, handler: Handler) -> Self {
+        self.rest = Some(handler);
+        self
+    }
+
     fn shelf(
         mut self,
         mount: &'static str,
@@ -111,5 +121,17 @@ impl Shop {
             handler,
         });
         self
+    }
+}
+
+impl Shelf {
+    /// What has no path of its own, and no price.
+    pub(crate) const fn rest(handler: Handler) -> Self {
+        Self {
+            mount: "",
+            path: "",
+            price: None,
+            handler,
+        }
     }
 }

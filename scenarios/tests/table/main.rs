@@ -16,6 +16,7 @@ mod in_progress;
 mod limits;
 mod panics;
 mod paths;
+mod raw;
 mod refunds;
 mod rows;
 mod run;
