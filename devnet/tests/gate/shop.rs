@@ -8,7 +8,9 @@ use devnet::facilitator::Facilitator;
 use http::Request;
 use mpp_core::{Mpp, MppBuilder};
 use mpp_evm::{Charge, CredentialType, OnchainCharge};
-use payment_core::{Clock as _, Gate, Limits, ManualClock, Route, Secret, Timestamp, Timing, usd};
+use payment_core::{
+    Clock as _, Gate, Limits, ManualClock, On, Route, Secret, Timestamp, Timing, usd,
+};
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
 use payment_tower::{GateExt as _, PaymentLayer};
@@ -53,6 +55,8 @@ pub struct Plan {
     pub mined_within: Duration,
     /// The time of the gate, when it is not the chain's.
     pub clock: Option<Arc<ManualClock>>,
+    /// The seller's own code.
+    pub hooks: Option<On>,
 }
 
 impl Default for Plan {
@@ -68,6 +72,7 @@ impl Default for Plan {
             serve_within: Duration::from_secs(6),
             mined_within: Duration::from_secs(30),
             clock: None,
+            hooks: None,
         }
     }
 }
@@ -133,9 +138,12 @@ impl Shop {
             .origin(ORIGIN)
             .guard(Arc::clone(&self.guard))
             .clock(plan.clock.unwrap_or_else(|| Arc::clone(&self.clock)))
-            .limits(plan.limits)
-            .build()
-            .unwrap();
+            .limits(plan.limits);
+        let gate = match plan.hooks {
+            Some(hooks) => gate.hooks(hooks),
+            None => gate,
+        };
+        let gate = gate.build().unwrap();
         self.routes(&gate, plan.serve_within)
     }
 

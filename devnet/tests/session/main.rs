@@ -9,6 +9,7 @@ mod decisions;
 mod deposits;
 mod exchange;
 mod garbage;
+mod hooks;
 mod keys;
 mod killing;
 mod kitchen;
@@ -18,6 +19,9 @@ mod life;
 mod process;
 mod purse;
 mod shop;
+#[allow(dead_code)]
+#[path = "../gate/staff.rs"]
+mod staff;
 #[allow(dead_code)]
 #[path = "../escrow/stage.rs"]
 mod stage;

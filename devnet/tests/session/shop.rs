@@ -10,7 +10,7 @@ use mpp_core::Mpp;
 use mpp_evm::session::{Channel, ChannelId, Desk, Ledger, OnchainEscrow};
 use mpp_evm::{Charge, CredentialType, OnchainCharge, Session};
 use payment_core::{
-    Clock as _, Gate, Limits, ManualClock, Money, Route, Secret, Tariff, Timestamp, Timing, usd,
+    Clock as _, Gate, Limits, ManualClock, Money, On, Route, Secret, Tariff, Timestamp, Timing, usd,
 };
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
@@ -102,6 +102,11 @@ impl Shop {
     }
 
     pub async fn planned(plan: Plan) -> Self {
+        Self::staffed(plan, None).await
+    }
+
+    /// A shop with the seller's own code.
+    pub async fn staffed(plan: Plan, hooks: Option<On>) -> Self {
         let (net, clock) = chain().await;
         let stage = Stage::on(net);
         let settler = settler(&stage.net, plan.mined_within).await;
@@ -140,9 +145,12 @@ impl Shop {
             .origin(ORIGIN)
             .guard(Arc::clone(&guard))
             .clock(Arc::clone(&clock))
-            .limits(plan.limits)
-            .build()
-            .unwrap();
+            .limits(plan.limits);
+        let gate = match hooks {
+            Some(hooks) => gate.hooks(hooks),
+            None => gate,
+        };
+        let gate = gate.build().unwrap();
         let kitchen = Arc::new(Kitchen::default());
         let whole = stage.purses().iter().sum();
         Self {
