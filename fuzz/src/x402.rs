@@ -154,6 +154,7 @@ fn bound(claim: &Claim, version: Version, mut payment: Box<dyn payment_core::Pay
         x402_core::wire::decode(&claim.credential).expect("what is bound is one message");
     assert_eq!(message["x402Version"], version.number());
     let authorization = &message["payload"]["authorization"];
+    let mut is_short = false;
     assert!(same_hex(&authorization["to"], SELLER_TEXT));
     let value = authorization["value"]
         .as_str()
@@ -163,7 +164,7 @@ fn bound(claim: &Claim, version: Version, mut payment: Box<dyn payment_core::Pay
             assert_eq!(message["scheme"], "exact");
             assert_eq!(message["network"], "base-sepolia");
             let enough = value.parse::<u64>().is_ok_and(|value| value >= PRICE);
-            assert!(enough || value.len() > 19);
+            is_short = !enough && value.len() <= 19;
         }
         _ => {
             let accepted = &message["accepted"];
@@ -194,6 +195,11 @@ fn bound(claim: &Claim, version: Version, mut payment: Box<dyn payment_core::Pay
     }
     let payer = payment.payer().expect("proven").to_string();
     assert!(same_hex(&authorization["from"], &payer));
+    if is_short {
+        assert!(!timely, "nothing is begun with it");
+        let settled = block_on(payment.settle());
+        return assert!(matches!(settled, Err(Denied::Refused(_))));
+    }
     block_on(payment.verify()).expect("the facilitator says yes");
     block_on(payment.settle()).expect("the facilitator says yes");
     assert!(payment.paid().amount() >= PRICE.into());

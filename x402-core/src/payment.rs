@@ -14,7 +14,7 @@ use crate::evidence::Evidence;
 use crate::request::Charge;
 use crate::wire::{self, SettleResponse};
 use crate::{
-    Facilitator, FacilitatorFault, NAME, Offer, PaymentRequest, SchemePayment, SettleAnswer,
+    Code, Facilitator, FacilitatorFault, NAME, Offer, PaymentRequest, SchemePayment, SettleAnswer,
     Settlement, VerifyAnswer, Version, Window, refuse,
 };
 
@@ -66,6 +66,12 @@ impl<F: Facilitator> BoundPayment<F> {
         })
     }
 
+    /// Whether it moves less than is asked: nothing is begun with that, and nothing settled by it.
+    /// What has been settled when it was the price is delivered all the same. (I4, T04)
+    fn is_short(&self) -> bool {
+        self.bound.amount() < self.offer.amount()
+    }
+
     async fn ask_verify(&self) -> Result<(), Denied> {
         // Held while it is asked about. Who has proven to have an account counts elsewhere.
         let _crowd = match self.bound.payer() {
@@ -87,6 +93,9 @@ impl<F: Facilitator> BoundPayment<F> {
     }
 
     async fn ask_settle(&mut self) -> Result<Receipt, Denied> {
+        if self.is_short() {
+            return Err(refuse(Code::Value).into());
+        }
         if self.bound.settlement() == Settlement::UpTo {
             let most = self.bound.amount();
             let charge = *self.charge.get_or_insert(most);
@@ -105,6 +114,11 @@ impl<F: Facilitator> BoundPayment<F> {
 
     async fn ask_again(&mut self, earlier: Evidence) -> Result<Receipt, Denied> {
         self.charge = earlier.charge();
+        if self.is_short() {
+            // It may be another one with the nonce of what was begun, and asking may settle it.
+            let cause = "less than the price of the moment is not asked about";
+            return Err(self.pending(&earlier, cause));
+        }
         let request = &*self.charged();
         match self
             .outside
@@ -256,6 +270,9 @@ impl<F: Facilitator> Payment for BoundPayment<F> {
     }
 
     fn in_time(&self) -> Result<(), Refusal> {
+        if self.is_short() {
+            return Err(refuse(Code::Value));
+        }
         self.bound.in_time(self.window)
     }
 

@@ -33,6 +33,9 @@ pub trait Scheme: Send + Sync + 'static {
     /// Reads what was presented and binds it to our offer: shape, payee and amount. No
     /// signature and no time yet.
     ///
+    /// Version 1 names no offer, and the price may have risen since it was asked: less may be bound
+    /// for it. It is followed up where it has been settled, and nothing is begun with it.
+    ///
     /// # Errors
     ///
     /// `Refusal` with the first check that failed.

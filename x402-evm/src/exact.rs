@@ -68,11 +68,12 @@ impl Scheme for ExactEvm {
         // scheme_exact_evm, verification, without time and signature, which come later: 3, 6, 9.
         let (authorization, signature) = payload::read(presented.payload)?;
         let price = presented.offer.amount().get();
-        let most = match presented.version {
-            Version::V1 => U256::MAX,
-            _ => price,
+        let values = match presented.version {
+            // Names no offer. What is less may have been the price when it was begun.
+            Version::V1 => U256::ONE..=U256::MAX,
+            _ => price..=price,
         };
-        pays(&authorization, presented.offer, price..=most)?;
+        pays(&authorization, presented.offer, values)?;
         let payload = ExactPayload {
             signature: &signature,
             authorization: &authorization,

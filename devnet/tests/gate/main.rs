@@ -16,6 +16,7 @@ mod outcomes;
 mod outside;
 mod permits;
 mod purse;
+mod rising;
 mod secrecy;
 mod shop;
 mod single_use;

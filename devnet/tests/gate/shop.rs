@@ -9,7 +9,7 @@ use http::Request;
 use mpp_core::{Mpp, MppBuilder};
 use mpp_evm::{Charge, CredentialType, OnchainCharge};
 use payment_core::{
-    Clock as _, Gate, Limits, ManualClock, On, Route, Secret, Timestamp, Timing, usd,
+    Clock as _, Gate, Limits, ManualClock, Money, On, Route, Secret, Timestamp, Timing, usd,
 };
 use payment_evm::{LocalSigner, Settler, SettlerOptions, Token};
 use payment_router::{MPP_PRIORITY, PaymentRouter, X402_PRIORITY};
@@ -55,6 +55,8 @@ pub struct Plan {
     pub mined_within: Duration,
     /// The time of the gate, when it is not the chain's.
     pub clock: Option<Arc<ManualClock>>,
+    /// What `/first` costs.
+    pub first: Money,
     /// The seller's own code.
     pub hooks: Option<On>,
 }
@@ -72,6 +74,7 @@ impl Default for Plan {
             serve_within: Duration::from_secs(6),
             mined_within: Duration::from_secs(30),
             clock: None,
+            first: usd!("0.01"),
             hooks: None,
         }
     }
@@ -144,7 +147,7 @@ impl Shop {
             None => gate,
         };
         let gate = gate.build().unwrap();
-        self.routes(&gate, plan.serve_within)
+        self.routes(&gate, plan.serve_within, plan.first)
     }
 
     async fn protocols(&self, plan: &Plan) -> PaymentRouter {
@@ -184,8 +187,9 @@ impl Shop {
         }
     }
 
-    fn routes(&self, gate: &Gate<Arc<Store>>, serve_within: Duration) -> Router {
-        let cent = || Route::priced(usd!("0.01")).serve_within(serve_within);
+    fn routes(&self, gate: &Gate<Arc<Store>>, serve_within: Duration, first: Money) -> Router {
+        let priced = |price| Route::priced(price).serve_within(serve_within);
+        let cent = || priced(usd!("0.01"));
         let layer = |route: Route| -> PaymentLayer<_> { gate.priced(route).unwrap() };
         let sold = |path: &str, route: Route| {
             Router::new().route(path, axum::routing::any(cook).layer(layer(route)))
@@ -194,7 +198,7 @@ impl Shop {
             .merge(sold("/cheap", cent()))
             .merge(sold("/twin", cent()))
             .merge(sold("/dear", Route::priced(usd!("1"))))
-            .merge(sold("/first", cent().timing(Timing::BeforeServing)))
+            .merge(sold("/first", priced(first).timing(Timing::BeforeServing)))
             .merge(sold("/x402", cent().only([x402_core::NAME])))
             .merge(sold("/mpp", cent().only([mpp_core::MPP])))
             .merge(sold("/files/{*path}", cent()))

@@ -8,6 +8,7 @@ use crate::shop::{PAYER, Shop, TRANSACTION, base_offer, pay_v1, pay_v2};
 use crate::{FacilitatorFault, SettleAnswer, VerifyAnswer};
 
 mod charges;
+mod short;
 mod unproven;
 
 const V2: &str = "payment-signature";
