@@ -107,8 +107,13 @@ impl Paid {
         self
     }
 
-    /// Adds what names the settlement, where the receipt says it.
-    pub(crate) fn moved_by(self, receipt: &Receipt) -> Self {
+    /// Adds what names the settlement, and how much it has moved, where the receipt says it.
+    pub(crate) fn moved_by(mut self, receipt: &Receipt) -> Self {
+        if let Some(amount) = receipt.amount
+            && amount != self.0.amount
+        {
+            Arc::make_mut(&mut self.0).amount = amount;
+        }
         match receipt.reference.as_str() {
             "" => self,
             reference => self.settled_by(reference),

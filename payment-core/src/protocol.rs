@@ -262,6 +262,10 @@ pub struct Receipt {
     /// Whether the headers go with an error of the handler too, when the money has moved before.
     #[serde(default)]
     pub on_errors: bool,
+    /// What has moved, where that may differ from what the credential says: the handler is told
+    /// this. A credential that is shown again may be another one of the same keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Units>,
     /// The answer to a payment whose purpose is [`Purpose::Management`]. Empty with 204 without
     /// one. Not stored.
     #[serde(skip)]
@@ -276,6 +280,7 @@ impl Receipt {
             reference: reference.into(),
             headers: vec![(name.as_str().to_owned(), value.into())],
             on_errors: false,
+            amount: None,
             answer: None,
         }
     }
@@ -284,6 +289,13 @@ impl Receipt {
     #[must_use]
     pub fn answering(mut self, reply: Reply) -> Self {
         self.answer = Some(reply);
+        self
+    }
+
+    /// Says how much has moved.
+    #[must_use]
+    pub const fn moving(mut self, amount: Units) -> Self {
+        self.amount = Some(amount);
         self
     }
 

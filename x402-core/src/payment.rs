@@ -195,7 +195,8 @@ impl<F: Facilitator> BoundPayment<F> {
         // Texts always encode. Were they not to, the money has moved all the same.
         let value = value.unwrap_or_default();
         // A handler that fails after an upfront settlement: the buyer sees that it has paid.
-        Ok(Receipt::new(transaction, &self.version.receipt_header(), value).with_errors())
+        let receipt = Receipt::new(transaction, &self.version.receipt_header(), value);
+        Ok(receipt.moving(amount).with_errors())
     }
 
     fn refused(&self, code: &str) -> Refusal {

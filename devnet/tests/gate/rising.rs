@@ -67,6 +67,29 @@ async fn i4_v1_payment_that_was_settled_and_not_served_is_served_when_the_price_
     }
 }
 
+/// Who shows another authorization with the nonce of what was paid gets what was paid for, and the
+/// handler hears what has moved.
+#[tokio::test]
+async fn t11_v1_payment_that_comes_again_for_more_is_told_as_it_moved() {
+    for means in [Means::Facilitator, Means::Onchain] {
+        let shop = Shop::settling(means).await;
+        let envelope = shop.x402_v1("/first").await;
+        let begun = v1_header(&envelope);
+        let fortune = shop.resigned(envelope, |authorization| {
+            authorization.value = alloy_primitives::U256::from(1_000_000_000);
+        });
+        shop.kitchen.mood(Mood::Status(500));
+        assert_eq!(pay(&shop, "/first", &begun).await.status, 500);
+        crate::shop::settle_down().await;
+        shop.kitchen.mood(Mood::Good);
+        let again = pay(&shop, "/first", &v1_header(&fortune)).await;
+        again.served("x-payment-response");
+        let told = shop.kitchen.last().expect("the handler has run");
+        assert_eq!(told.amount(), payment_core::Units::from(CENT));
+        shop.books(2, CENT);
+    }
+}
+
 #[tokio::test]
 async fn i4_v1_payment_of_which_nobody_knows_is_not_settled_for_less_when_the_price_has_risen() {
     let (shop, dearer) = dearer(Means::Facilitator).await;
