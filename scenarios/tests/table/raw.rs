@@ -2,6 +2,7 @@
 //! in two ways, connections that are to become something else. Servers differ in what they take of
 //! it. Whatever they take: no handler runs that was not paid for.
 
+mod frames;
 mod framing;
 mod targets;
 mod upgrading;

@@ -74,8 +74,8 @@ async fn a_body_pays_for_nothing<S: Stack>(open: fn() -> Shop) {
         format!("content-length: {length}\r\n\r\n{hidden}"),
         format!("transfer-encoding: chunked\r\n\r\n{hex}\r\n{hidden}\r\n0\r\n\r\n"),
         format!("transfer-encoding: chunked\r\n\r\n{hex};a=\"\r\n{hidden}\r\n0\r\n\r\n"),
-        format!("transfer-encoding: chunked\r\n\r\n0\r\nx-our-payment: good-1\r\n\r\n"),
-        format!("transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-our-payment: good-1\r\n\r\n"),
+        "transfer-encoding: chunked\r\n\r\n0\r\nx-our-payment: good-1\r\n\r\n".to_owned(),
+        "transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-our-payment: good-1\r\n\r\n".to_owned(),
         format!("expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{hidden}"),
         format!("content-length: {length}\r\ncontent-length: {length}\r\n\r\n{hidden}"),
     ] {
