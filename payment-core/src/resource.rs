@@ -3,11 +3,18 @@ use std::fmt::Write;
 
 /// A path as it can stand in a URL: what can't is percent-encoded. Frameworks dispatch by paths
 /// they have decoded, in which a blank, a quote or the end of a line may stand.
+///
+/// It begins with a slash, whatever was asked for: servers pass on `*@elsewhere.example`, and the
+/// nothing of a `CONNECT`. Behind an origin that would be a URL of another host. (T06)
 pub(crate) fn url_path(path: &str) -> Cow<'_, str> {
-    if path.bytes().all(is_plain) {
+    let rooted = path.starts_with('/');
+    if rooted && path.bytes().all(is_plain) {
         return Cow::Borrowed(path);
     }
     let mut encoded = String::with_capacity(path.len() + 16);
+    if !rooted {
+        encoded.push('/');
+    }
     for byte in path.bytes() {
         if is_plain(byte) {
             encoded.push(char::from(byte));
@@ -57,6 +64,10 @@ mod tests {
                 "/a.b-c_d~e/%2F%25/!$&'()*+,;=:@",
                 "/a.b-c_d~e/%2F%25/!$&'()*+,;=:@",
             ),
+            ("", "/"),
+            ("*", "/*"),
+            ("*@elsewhere.example/x", "/*@elsewhere.example/x"),
+            ("a b", "/a%20b"),
             ("/a b", "/a%20b"),
             ("/a\"\\\r\n\0b", "/a%22%5C%0D%0A%00b"),
             ("/?q#f[]{}|^`<>", "/%3Fq%23f%5B%5D%7B%7D%7C%5E%60%3C%3E"),

@@ -1,16 +1,19 @@
+use std::future::{Future, ready};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{
-    HttpServiceFactory, ServerHandle, Service, ServiceFactory, ServiceRequest, ServiceResponse,
+    HttpServiceFactory, Payload, ServerHandle, Service, ServiceFactory, ServiceRequest,
+    ServiceResponse,
 };
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, UPGRADE};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Condition;
 use actix_web::test::TestRequest;
 use actix_web::web::ServiceConfig;
-use actix_web::{App, Error, HttpResponse, HttpServer, Responder, web};
+use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer, Responder, web};
 use bytes::Bytes;
 use payment_actix::{GateExt, Meter, Paid, PaymentMiddleware};
 use payment_core::{Route, usd};
@@ -144,12 +147,28 @@ fn mount(
     }
 }
 
+/// The body of a request. What follows a handshake is none: it has no end until its sender goes.
+struct Sent(Bytes);
+
+impl FromRequest for Sent {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT {
+            return Box::pin(ready(Ok(Self(Bytes::new()))));
+        }
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async { body.await.map(Self) })
+    }
+}
+
 async fn handle(
     shop: Arc<Shop>,
     shelf: Shelf,
     paid: Option<Paid>,
     meter: Option<Meter>,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> impl Responder {
     let Answer {
         status,

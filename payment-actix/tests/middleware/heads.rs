@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
-use actix_web::http::Version;
+use actix_web::http::uri::Parts;
+use actix_web::http::{Uri, Version};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, web};
 use payment_actix::PaymentMiddleware;
@@ -11,11 +12,19 @@ use crate::shop::{PRICE, priced, send};
 
 /// What a request is offered: all that the gate has read of its head.
 async fn offered(request: TestRequest) -> String {
+    offered_at(None, request).await
+}
+
+async fn offered_at(uri: Option<Uri>, request: TestRequest) -> String {
+    let mut request = request.to_request();
+    if let Some(uri) = uri {
+        request.head_mut().uri = uri;
+    }
     let till = Arc::<Till>::default();
     let app = App::new()
         .wrap(priced(&till, PRICE))
         .route("/", web::to(async || "sunny"));
-    let read = send(&init_service(app).await, request.to_request()).await;
+    let read = send(&init_service(app).await, request).await;
     let line = read.headers.get("www-authenticate").unwrap();
     line.to_str().unwrap().to_owned()
 }
@@ -86,6 +95,20 @@ impl Admit for Patterns {
         let pattern = head.pattern().map(ToOwned::to_owned);
         self.0.lock().unwrap().push(pattern);
         None
+    }
+}
+
+/// Over HTTP/2 actix takes paths without a slash. Such a path goes on where the host ends.
+#[tokio::test]
+async fn t06_no_path_makes_an_offer_of_another_host() {
+    for path in ["@b.example/", ".b.example", ":81", "*"] {
+        let request = TestRequest::default().insert_header(("host", "a.example"));
+        let mut parts = Parts::default();
+        parts.path_and_query = Some(path.parse().unwrap());
+        let uri = Uri::from_parts(parts).unwrap();
+        let line = offered_at(Some(uri), request).await;
+        let url = format!("url=\"http://a.example/{path}\"");
+        assert!(line.contains(&url), "{line}");
     }
 }
 

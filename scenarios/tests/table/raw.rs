@@ -2,6 +2,7 @@
 //! in two ways, connections that are to become something else. Servers differ in what they take of
 //! it. Whatever they take: no handler runs that was not paid for.
 
+mod frames;
 mod framing;
 mod targets;
 mod upgrading;
@@ -19,6 +20,9 @@ use crate::run::settled_down;
 
 /// What every handler with a price says, and no one else.
 pub(crate) const SOLD: &str = "sunny";
+
+/// A test that waits for so long has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An open shop, and what its till has counted.
 struct Open<S> {
@@ -39,7 +43,22 @@ impl<S: Stack> Open<S> {
         talk(self.stack.address(), bytes.as_ref()).await
     }
 
-    /// The same for what brings no payment. It runs nothing, moves nothing, and reads no success.
+    /// Sends these bytes at once, and hangs up when the head of an answer was read: what was handed
+    /// over is not ended by the other side.
+    async fn handshake(&self, bytes: &str) -> Said {
+        let mut socket = TcpStream::connect(self.stack.address()).await.unwrap();
+        socket.write_all(bytes.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        while !read.windows(4).any(|four| four == b"\r\n\r\n") {
+            let more = timeout(DEADLINE, socket.read_buf(&mut read)).await;
+            if more.expect(bytes).is_ok_and(|length| length == 0) {
+                break;
+            }
+        }
+        Said(String::from_utf8_lossy(&read).into_owned())
+    }
+
+    /// [`Self::talk`] for what brings no payment. It runs nothing, moves nothing, and reads no success.
     async fn unpaid(&self, bytes: impl AsRef<[u8]>) -> Said {
         let before = self.till.totals();
         let said = self.talk(bytes.as_ref()).await;
@@ -51,7 +70,7 @@ impl<S: Stack> Open<S> {
         said
     }
 
-    /// The same for what brings payments, of which so many are taken up. Each of them is settled or
+    /// [`Self::talk`] for what brings payments, of which so many are taken up. Each of them is settled or
     /// given back; nothing is run but for one of them, nothing delivered but what was settled.
     async fn paid(&self, bytes: impl AsRef<[u8]>, taken_up: usize) -> (Said, Totals) {
         let before = self.till.totals();
@@ -88,7 +107,7 @@ fn since(now: Totals, before: Totals) -> Totals {
     }
 }
 
-/// All that came back over one connection.
+/// All that came back over one connection, or what was read of it.
 #[derive(Debug)]
 struct Said(String);
 
@@ -113,7 +132,7 @@ async fn talk(address: SocketAddr, bytes: &[u8]) -> Said {
     let (mut from, mut to) = socket.split();
     // The other side may hang up before it has read all.
     let exchange = async { tokio::join!(to.write_all(bytes), from.read_to_end(&mut read)) };
-    let ended = timeout(Duration::from_secs(20), exchange).await;
+    let ended = timeout(DEADLINE, exchange).await;
     let said = Said(String::from_utf8_lossy(&read).into_owned());
     assert!(
         ended.is_ok(),

@@ -119,8 +119,8 @@ fn long() -> Vec<String> {
     ]
 }
 
-/// No head runs a handler unpaid. Those that find one by paying.
-async fn no_head_is_a_way_around<S: Stack>(open: fn() -> Shop) -> Vec<String> {
+/// No head runs a handler unpaid, and some find one by paying.
+async fn no_head_is_a_way_around<S: Stack>(open: fn() -> Shop) {
     let open = Open::<S>::new(open()).await;
     let heads = HEADS.iter().map(|head| (*head).to_owned());
     let mut found = Vec::new();
@@ -147,17 +147,6 @@ async fn no_head_is_a_way_around<S: Stack>(open: fn() -> Shop) -> Vec<String> {
         let is_there = found.iter().any(|head| head.starts_with(plain));
         assert!(is_there, "{} {found:#?}", S::NAME);
     }
-    if std::env::var_os("SHOW").is_some() {
-        eprintln!(
-            "{} {:#?}",
-            S::NAME,
-            found
-                .iter()
-                .map(|f| &f[..f.len().min(90)])
-                .collect::<Vec<_>>()
-        );
-    }
-    found
 }
 
 fn on_each_route() -> Shop {
@@ -231,4 +220,42 @@ async fn t90_no_head_is_a_way_around_a_star() {
 #[tokio::test]
 async fn t90_no_head_is_a_way_around_a_gate_in_front() {
     on_every_stack(by_a_gate_in_front).await;
+}
+
+/// The URLs that are offered for this target, under one gate in front of all that is there.
+async fn offered<S: Stack>(head: &str) -> Vec<String> {
+    let open = Open::<S>::new(by_a_gate_in_front()).await;
+    let head = format!("{head} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let said = open.unpaid(head).await;
+    let urls = said.0.split("url=\"").skip(1);
+    urls.map(|rest| rest[..rest.find('"').unwrap()].to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn t06_no_target_makes_an_offer_of_another_host() {
+    for target in [
+        "*",
+        "*@elsewhere.example/weather",
+        "*.elsewhere.example",
+        "http://elsewhere.example/weather",
+        "http://a@elsewhere.example:1?@elsewhere.example",
+        "//elsewhere.example/weather",
+        "@elsewhere.example/weather",
+        ".elsewhere.example/weather",
+        ":1/weather",
+    ] {
+        let head = format!("GET {target}");
+        let mut all = offered::<Axum>(&head).await;
+        all.extend(offered::<Bare>(&head).await);
+        all.extend(offered::<Actix>(&head).await);
+        for url in &all {
+            assert!(url.starts_with("https://shop.example/"), "{target} {url}");
+        }
+        let plain = target == "*" || target.contains("//");
+        assert!(!plain || !all.is_empty(), "{target}");
+    }
+    for url in offered::<Axum>("CONNECT shop.example:80").await {
+        assert_eq!(url, "https://shop.example/");
+    }
 }
