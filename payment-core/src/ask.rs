@@ -90,6 +90,19 @@ impl Ask {
     /// The value of a query parameter, decoded as forms are (WHATWG URL, 5.1); `None` where it is
     /// not there.
     ///
+    /// ```
+    /// use payment_core::{Denial, Pricing, Quote, usd};
+    ///
+    /// let by_size = Pricing::by(async |ask| {
+    ///     Ok(match ask.param("size").as_ref().map(Option::as_deref) {
+    ///         Ok(None | Some("small")) => Quote::Standard,
+    ///         Ok(Some("large")) => usd!("0.02").into(),
+    ///         _ => Quote::Deny(Denial::new("no_such_size")),
+    ///     })
+    /// });
+    /// # drop(by_size);
+    /// ```
+    ///
     /// # Errors
     ///
     /// `RepeatedParam` where it stands there more than once: a handler might go by another of its
